@@ -85,7 +85,7 @@ def _define(variant):
 
 def _core_copts(srcs, variant, exceptions):
     copts = _CORE_COPTS + _FRAME_POINTER[variant]
-    if any([s.endswith(".cc") for s in srcs]):
+    if type(srcs) != "list" or any([s.endswith(".cc") for s in srcs]):
         copts = copts + _CXX_COPTS
         if not exceptions:
             copts = copts + _NO_EXCEPTIONS
@@ -111,7 +111,7 @@ def hakmem_cc_library(
 
     Args:
       name: declares :<name>_<variant> for each variant, and the alias :<name>
-      srcs: C++ (or C, but not both)
+      srcs: C++, or all of it C; a select() is taken for C++
       hdrs: headers
       deps: ordinary libraries
       variant_deps: other hakmem_cc_libraries, named without a suffix
@@ -246,8 +246,10 @@ def hakmem_cc_test(
         for platform in platforms:
             for page in [0] + page_sizes.get(platform, []):
                 suffix = "_on_" + platform.replace("-", "_")
+                if page:
+                    suffix += "_%dk" % (page // 1024)
                 on_platform_test(
-                    name = test + suffix + ("_%dk" % (page // 1024) if page else ""),
+                    name = test + suffix,
                     size = size,
                     args = kwargs.get("args", []),
                     page_size = page,

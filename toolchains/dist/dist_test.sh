@@ -1,0 +1,142 @@
+#!/bin/bash
+# Unpacks the tarball ($1) and links programs against it in the three ways its
+# README names, with the plain compiler; runs them; looks for libc's heap.
+set -eu
+
+readonly DATA="${PWD}/toolchains/dist"
+# Under on_platform_test there are no arguments; the tarball is what there is.
+tarball="$(realpath "${1:-$(ls "${PWD}"/hakmem-*.tar.gz)}")"
+work="$(mktemp -d "${TEST_TMPDIR:-/tmp}/dist.XXXXXX")"
+tar -C "${work}" -xzf "${tarball}"
+H="$(echo "${work}"/hakmem-*)"
+name="$(basename "${tarball}" .tar.gz)"
+libc="${name##*-}"
+cpu="${name%-*}"
+cpu="${cpu##*-}"
+triplet="${cpu}-linux-gnu"
+export PKG_CONFIG_PATH="${H}/lib/pkgconfig"
+variant="$(pkg-config --variable=variant hakmem)"
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+
+# cc[] and cxx[]: a compiler that the user has.
+cc=("${triplet}-gcc-12")
+cxx=("${triplet}-g++-12")
+programs=(hello lines cxx)
+if [[ "${libc}" == musl ]]; then
+  # What musl-gcc does, which Debian has for one architecture only.
+  gcc_include="$("${cc[0]}" -print-file-name=include)"
+  musl="${cpu}-linux-musl"
+  cc+=(-nostdinc -isystem "/usr/include/${musl}" -isystem "${gcc_include}"
+    "-B/usr/lib/${musl}" "-L/usr/lib/${musl}")
+  programs=(hello lines)
+fi
+
+# Tests that PROGRAM prints what it must and has no part of libc's heap.
+expect() {
+  local program="$1" wanted heap
+  case "${program##*/}" in
+    hello*) wanted=hello ;;
+    lines*) wanted="lines, ${variant}" ;;
+    cxx*) wanted=c++ ;;
+  esac
+  local got
+  got="$(${HAKMEM_RUNNER:-} "${program}")" || fail "${program}: exit $?"
+  [[ "${got}" == "${wanted}" ]] || fail "${program} printed: ${got}"
+  nm "${program}" | grep -q ' __wrap_malloc$' ||
+    fail "${program} has no __wrap_malloc"
+  # The checked variant hands foreign blocks to libc's heap, so it has one.
+  if [[ "${variant}" != checked ]]; then
+    heap="$(nm "${program}" | grep -E " (_int_malloc|_int_free|sysmalloc|\
+main_arena|__malloc_context|__simple_malloc|__libc_malloc_impl)$" || true)"
+    [[ -z "${heap}" ]] || fail "${program} has libc's heap: ${heap}"
+  fi
+  echo "ok: ${program##*/}"
+}
+
+# One program by the response file and one by pkg-config, in both link modes.
+link_by_hand() {
+  local program="$1" mode
+  local -a compile object
+  if [[ "${program}" == cxx ]]; then
+    compile=("${cxx[@]}" "${DATA}/testdata/cxx.cc")
+    object=("${H}/lib/hakmem_new.o")
+  else
+    compile=("${cc[@]}" "-I${H}/include" "${DATA}/testdata/${program}.c")
+    object=()
+  fi
+  for mode in -static -static-pie; do
+    "${compile[@]}" "${mode}" ${object[@]+"${object[@]}"} "${H}/lib/hakmem.o" \
+      "@${H}/share/hakmem/wrap.opts" -o "${work}/${program}${mode}"
+    expect "${work}/${program}${mode}"
+  done
+  local package=hakmem
+  [[ "${program}" != cxx ]] || package=hakmem_new
+  # shellcheck disable=SC2046  # the words of pkg-config are words
+  "${compile[@]}" -static $(pkg-config --static --cflags --libs "${package}") \
+    -o "${work}/${program}-pkgconfig"
+  expect "${work}/${program}-pkgconfig"
+}
+
+link_by_cmake() {
+  local build="${work}/build"
+  local -a options=()
+  [[ "${libc}" != musl ]] || options+=(-DWITH_CXX=OFF)
+  cp -rL "${DATA}/testdata" "${work}/consumer"
+  cmake -S "${work}/consumer" -B "${build}" "-DCMAKE_PREFIX_PATH=${H}" \
+    "-DCMAKE_C_COMPILER=${cc[0]}" "-DCMAKE_CXX_COMPILER=${cxx[0]}" \
+    "-DCMAKE_C_FLAGS=${cc[*]:1}" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY \
+    ${options[@]+"${options[@]}"} > "${work}/cmake.log" 2>&1 &&
+    cmake --build "${build}" >> "${work}/cmake.log" 2>&1 ||
+    { cat "${work}/cmake.log"; fail "CMake"; }
+  local program
+  for program in "${programs[@]}"; do
+    expect "${build}/${program}"
+  done
+}
+
+# What hakmem.o wants from libc, and what it offers, is a promise.
+check_object() {
+  local extra
+  extra="$(nm -u "${H}/lib/hakmem.o" | awk '{ print $2 }' |
+    grep -vxF -f <(grep -v '^#' "${DATA}/allowed_undefined.txt") || true)"
+  if [[ "${variant}" == checked ]]; then
+    extra="$(grep -v '^__real_' <<< "${extra}" || true)"
+  fi
+  [[ -z "${extra}" ]] || fail "hakmem.o needs, unexpectedly: ${extra}"
+  extra="$(nm --defined-only -g "${H}/lib/hakmem.o" | awk '{ print $3 }' |
+    grep -vE '^(__wrap_|hak_|__malloc_)' || true)"
+  [[ -z "${extra}" ]] || fail "hakmem.o defines, unexpectedly: ${extra}"
+}
+
+# --gc-sections must still find something to drop.
+check_prunes() {
+  local -a link=("${cc[@]}" -static "${DATA}/testdata/hello.c"
+    "${H}/lib/hakmem.o" "@${H}/share/hakmem/wrap.opts")
+  "${link[@]}" -o "${work}/whole"
+  "${link[@]}" -Wl,--gc-sections -o "${work}/pruned"
+  local whole pruned
+  whole="$(nm "${work}/whole" | grep -c ' __wrap_' || true)"
+  pruned="$(nm "${work}/pruned" | grep -c ' __wrap_' || true)"
+  [[ "${pruned}" -lt "${whole}" ]] ||
+    fail "--gc-sections left all ${whole} wrappers in"
+}
+
+for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o; do
+  [[ -s "${H}/${file}" ]] || fail "${file} is missing"
+done
+if grep -rlE '@[A-Z_]+@' "${H}" --include=* -I; then
+  fail "a placeholder was left in the files above"
+fi
+check_object
+check_prunes
+for program in "${programs[@]}"; do
+  link_by_hand "${program}"
+done
+link_by_cmake
+rm -rf "${work}"
+echo "${name}, ${variant}: all programs linked and ran"

@@ -1,0 +1,32 @@
+# find_package(hakmem CONFIG REQUIRED)
+# target_link_libraries(daemon PRIVATE hakmem::hakmem)
+# target_link_options(daemon PRIVATE -static)
+#
+# hakmem::hakmem      malloc and everything like it
+# hakmem::hakmem_new  that, and operator new and delete (C++)
+
+if(TARGET hakmem::hakmem)
+  return()
+endif()
+
+get_filename_component(
+  _hakmem_root "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+
+add_library(hakmem::hakmem INTERFACE IMPORTED)
+set(_hakmem_wrap
+@WRAP_CMAKE@
+)
+# An object and not a library: libc.a comes last on the link line, and asks for
+# the wrappers when an archive would already have been passed over.
+set_target_properties(hakmem::hakmem PROPERTIES
+  INTERFACE_INCLUDE_DIRECTORIES "${_hakmem_root}/include"
+  INTERFACE_LINK_OPTIONS "${_hakmem_wrap}"
+  INTERFACE_LINK_LIBRARIES "${_hakmem_root}/lib/hakmem.o")
+
+add_library(hakmem::hakmem_new INTERFACE IMPORTED)
+set_target_properties(hakmem::hakmem_new PROPERTIES
+  INTERFACE_LINK_LIBRARIES
+    "${_hakmem_root}/lib/hakmem_new.o;hakmem::hakmem")
+
+unset(_hakmem_wrap)
+unset(_hakmem_root)

@@ -1,0 +1,7 @@
+#include <stdio.h>
+
+/* Never names malloc: libc alone does, after everything else is linked. */
+int main(void) {
+  puts("hello");
+  return 0;
+}
