@@ -1,0 +1,353 @@
+#include "toolchains/check/judge.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "toolchains/check/callers.h"
+#include "toolchains/check/facts.h"
+#include "toolchains/check/names.h"
+#include "toolchains/check/warnings.h"
+
+namespace hakmem::check {
+namespace {
+
+template <typename List>
+std::vector<std::string> Strings(const List& list) {
+  return {std::begin(list), std::end(list)};
+}
+
+// A function that is not hakmem's; several names may be one address.
+struct Plain {
+  std::vector<std::string> names;
+  uint64_t end = 0;
+};
+
+// Judges one program. A name that hakmem takes over is libc's or a stranger's
+// unless it is the address of hakmem's own wrapper.
+class Judgement {
+ public:
+  Judgement(ElfFile* file, const Evidence& evidence)
+      : file_(file), evidence_(evidence), symbols_(*file) {}
+
+  Report Run();
+
+ private:
+  bool Prepare();
+  void ReportAbsence();
+  void CheckVariant();
+  void FindPlainNames();
+  void FindHeap();
+  void FindMapMembers();
+  void ReportPlainNames();
+  void ReportHeap();
+  void ReportNullWrappers();
+  void ReportProofs();
+
+  [[nodiscard]] bool Musl() const { return report_.libc == "musl"; }
+  [[nodiscard]] bool Checked() const { return report_.variant == "checked"; }
+  [[nodiscard]] std::vector<std::string> TakenOver() const;
+  [[nodiscard]] bool IsHakmems(const Symbol& symbol) const;
+  [[nodiscard]] AddressRange HeapCode() const;
+  [[nodiscard]] std::vector<std::string> NamesMeant(uint64_t address) const;
+  [[nodiscard]] std::vector<std::string> CallersOf(uint64_t address) const;
+  [[nodiscard]] std::string DefinedBy(uint64_t address) const;
+  void Add(const char* kind, const std::string& symbol,
+           const std::string& object, const std::string& text);
+
+  ElfFile* const file_;
+  const Evidence evidence_;
+  const SymbolIndex symbols_;
+  Report report_;
+  std::map<uint64_t, Plain> plain_;  // by address
+  std::vector<std::string> heap_;
+  std::vector<const ArchiveMember*> pulled_;
+  Callers callers_;
+};
+
+Report Judgement::Run() {
+  if (!Prepare()) return report_;
+  FindPlainNames();
+  FindHeap();
+  FindMapMembers();
+  std::set<uint64_t> targets;
+  for (const auto& [address, plain] : plain_) targets.insert(address);
+  callers_ = Callers::Find(file_, targets, HeapCode());
+  if (report_.variant.empty()) {
+    ReportAbsence();
+  } else {
+    CheckVariant();
+    ReportPlainNames();
+    ReportHeap();
+    ReportNullWrappers();
+  }
+  report_.verdict =
+      report_.findings.empty() ? Verdict::kClosed : Verdict::kOpen;
+  ReportProofs();
+  Warn(file_, symbols_, evidence_, &report_);
+  return report_;
+}
+
+bool Judgement::Prepare() {
+  report_.reason = WhyNot(*file_, symbols_);
+  report_.libc = LibcKind(symbols_);
+  report_.mode = HakmemMode(symbols_);
+  report_.variant = HakmemVariant(symbols_);
+  report_.linker = Linker(*file_);
+  return report_.reason.empty();
+}
+
+void Judgement::Add(const char* kind, const std::string& symbol,
+                    const std::string& object, const std::string& text) {
+  report_.findings.push_back({kind, symbol, object, text});
+}
+
+void Judgement::ReportAbsence() {
+  std::vector<std::string> who;
+  for (const Symbol* symbol : symbols_.All("malloc")) {
+    who = CallersOf(symbol->value);
+  }
+  Add("absent", "malloc", "",
+      "hakmem is not in this file: its malloc is another one's" +
+          (who.empty() ? "" : " (called by " + Join(who) + ")") +
+          "; link hakmem.o and @wrap.opts.");
+}
+
+void Judgement::CheckVariant() {
+  const std::string& variant = report_.variant;
+  if (variant.find('+') != std::string::npos) {
+    Add("variant", "", "",
+        "Two variants of hakmem are in one file (" + variant + ").");
+  } else if (!evidence_.variant.empty() && evidence_.variant != variant) {
+    Add("variant", "", "",
+        "The variant is " + variant + ", not " + evidence_.variant + ".");
+  } else if (variant == "checked" && evidence_.variant.empty()) {
+    Add("checked", "", "",
+        "Open by design: the checked variant hands foreign pointers to libc's "
+        "own heap, so that heap is linked; link release or hardened, or accept "
+        "it with --variant=checked.");
+  }
+}
+
+std::vector<std::string> Judgement::TakenOver() const {
+  return Musl() ? Strings(kWrappedMusl) : Strings(kWrappedGlibc);
+}
+
+// In override mode, and for the benefit of linkers that look for malloc before
+// they rename it, hakmem defines the plain names too: as its wrappers.
+bool Judgement::IsHakmems(const Symbol& symbol) const {
+  const std::string wrapper = "__wrap_" + std::string(BaseName(symbol.name));
+  for (const Symbol* own : symbols_.All(wrapper)) {
+    if (own->name == wrapper && own->value == symbol.value) return true;
+  }
+  return false;
+}
+
+void Judgement::FindPlainNames() {
+  for (const std::string& name : TakenOver()) {
+    for (const Symbol* symbol : symbols_.All(name)) {
+      // Somebody's variable called free is no heap.
+      if (symbol->type == STT_OBJECT || symbol->type == STT_TLS) continue;
+      if (IsHakmems(*symbol)) continue;
+      // A wrapper's own cold half keeps the plain name in override mode.
+      if (symbol->name != name && report_.mode == "override") continue;
+      Plain& plain = plain_[symbol->value];
+      plain.names.push_back(name);
+      plain.end = symbol->value + symbol->size;
+    }
+  }
+}
+
+void Judgement::FindHeap() {
+  const std::vector<std::string> internals =
+      Musl() ? Strings(kMuslHeap) : Strings(kGlibcHeap);
+  for (const std::string& name : internals) {
+    if (symbols_.Has(name)) heap_.push_back(name);
+  }
+  if (evidence_.libc == nullptr) return;
+  // What this very C library calls its heap, whatever its version.
+  for (const std::string& name : evidence_.libc->heap_globals) {
+    if (symbols_.Has(name) && !Contains(heap_, name)) heap_.push_back(name);
+  }
+}
+
+void Judgement::FindMapMembers() {
+  if (evidence_.map == nullptr) return;
+  const std::vector<std::string> members =
+      evidence_.libc != nullptr ? evidence_.libc->heap_members
+      : Musl()                  ? Strings(kMuslHeapMembers)
+                                : Strings(kGlibcHeapMembers);
+  std::set<std::string> linked;
+  for (const MappedCode& code : evidence_.map->code()) {
+    const std::string_view member = LibcMember(code.object);
+    // With --gc-sections a member may have been read and dropped again: only
+    // code that has an address counts.
+    if (Contains(members, member)) linked.emplace(code.object);
+  }
+  for (const ArchiveMember& member : evidence_.map->members()) {
+    if (linked.count(member.member) != 0) pulled_.push_back(&member);
+  }
+  for (const std::string& object : linked) {
+    const std::string name = std::string(LibcMember(object));
+    if (heap_.empty() && !Contains(heap_, name)) heap_.push_back(name);
+  }
+}
+
+// glibc's heap is one object with one .text, whose functions call each other.
+AddressRange Judgement::HeapCode() const {
+  constexpr uint64_t kLargest = 1u << 16;
+  AddressRange range{UINT64_MAX, 0};
+  if (Musl()) return {};
+  for (const std::string& name : heap_) {
+    for (const Symbol* symbol : symbols_.All(name)) {
+      if (!symbol->function()) continue;
+      range.begin = std::min(range.begin, symbol->value);
+      range.end = std::max(range.end, symbol->value + symbol->size);
+    }
+  }
+  for (const auto& [address, plain] : plain_) {
+    range.end = std::max(range.end, plain.end);
+  }
+  if (range.end <= range.begin || range.end - range.begin > kLargest) return {};
+  return range;
+}
+
+// Only relocations tell which one of several names was meant.
+std::vector<std::string> Judgement::NamesMeant(uint64_t address) const {
+  const std::vector<std::string>& all = plain_.at(address).names;
+  const std::set<std::string> meant = callers_.NamesOf(address);
+  std::vector<std::string> out;
+  for (const ArchiveMember* member : pulled_) {
+    if (Contains(all, member->symbol)) return {member->symbol};
+  }
+  for (const std::string& name : all) {
+    if (meant.count(name) != 0) out.push_back(name);
+  }
+  return out.empty() ? all : out;
+}
+
+// Without calls inside of libc's heap, and in the checked variant without
+// those of hakmem, which hands foreign pointers to that heap.
+std::vector<std::string> Judgement::CallersOf(uint64_t address) const {
+  std::vector<std::string> out;
+  for (const std::string& name : callers_.Of(address)) {
+    const std::string_view base = BaseName(name);
+    const bool heaps =
+        Musl() && (Contains(kMuslHeap, base) || Contains(kWrappedMusl, base) ||
+                   Contains(kForkHooksMusl, base));
+    const bool hakmems = name.find("6hakmem") != std::string::npos ||
+                         base.substr(0, 7) == "__wrap_" ||
+                         base.substr(0, 4) == "hak_";
+    if (!heaps && !(Checked() && hakmems)) out.push_back(name);
+  }
+  return out;
+}
+
+std::string Judgement::DefinedBy(uint64_t address) const {
+  return evidence_.map == nullptr ? "" : evidence_.map->ObjectAt(address);
+}
+
+void Judgement::ReportPlainNames() {
+  for (const auto& [address, plain] : plain_) {
+    const std::vector<std::string> names = NamesMeant(address);
+    const std::vector<std::string> who = CallersOf(address);
+    const std::string object = DefinedBy(address);
+    std::string pulled_by;
+    for (const ArchiveMember* member : pulled_) {
+      if (Contains(plain.names, member->symbol)) pulled_by = member->because;
+    }
+    // Next to libc's heap lie all of its names; those that nobody calls are
+    // reported once, with the heap.
+    if (!heap_.empty() && who.empty() && pulled_by.empty()) continue;
+    const std::string& name = names.front();
+    const bool libcs = !heap_.empty() || !LibcMember(object).empty() ||
+                       (Musl() && Contains(kMuslThin, name));
+    std::string text = name;
+    if (names.size() > 1) {
+      text += " (the same function as " +
+              Join({names.begin() + 1, names.end()}) + ")";
+    }
+    text += libcs ? " is libc's own, not hakmem's" : " is not hakmem's";
+    if (!object.empty()) text += ", from " + object;
+    if (!pulled_by.empty()) text += ", asked for by " + pulled_by;
+    if (!who.empty()) text += "; called by " + Join(who);
+    text += libcs ? "; -Wl,--wrap=" + name + " is missing."
+                  : "; an object of the program brings an allocator of its "
+                    "own: take it out there.";
+    Add(libcs ? "unwrapped" : "foreign", name,
+        pulled_by.empty() ? object : pulled_by, text);
+  }
+}
+
+void Judgement::ReportHeap() {
+  if (heap_.empty() || Checked()) return;
+  std::string text = "libc's own heap is in the file (" + Join(heap_) + ")";
+  std::string object;
+  for (const ArchiveMember* member : pulled_) {
+    if (object.empty()) {
+      text += "; " + member->member + " was asked for by " + member->because +
+              " (" + member->symbol + ")";
+    }
+    object = member->member;
+  }
+  const bool named =
+      std::any_of(report_.findings.begin(), report_.findings.end(),
+                  [](const Finding& f) { return f.kind == "unwrapped"; });
+  if (!named && report_.linker == "ld.lld") {
+    text +=
+        "; ld.lld reads archive members before it renames their symbols "
+        "and keeps what it read: add -Wl,--gc-sections";
+  } else if (!named) {
+    text +=
+        "; nothing calls it by name, so look for a pointer to it, or link "
+        "with -Wl,-q or -Wl,-Map=FILE to learn who refers to it";
+  }
+  Add("libc-heap", heap_.front(), object, text + ".");
+}
+
+// A linker that finds no definition of a weak reference puts 0 there, and the
+// first call jumps to it.
+void Judgement::ReportNullWrappers() {
+  for (const Symbol& symbol : file_->symbols()) {
+    if (symbol.section != SHN_UNDEF || symbol.name.empty()) continue;
+    std::string_view name = symbol.name;
+    const bool wrapper = name.substr(0, 7) == "__wrap_";
+    if (wrapper) name.remove_prefix(7);
+    if (!Contains(TakenOver(), name)) continue;
+    Add("null", std::string(symbol.name), "",
+        std::string(symbol.name) +
+            " has no definition and is a null pointer in this file; link "
+            "hakmem.o as an object, not as an archive of many.");
+  }
+}
+
+void Judgement::ReportProofs() {
+  if (report_.variant.empty()) return;
+  report_.proofs.push_back(std::to_string(file_->symbols().size()) +
+                           " symbols, " + std::to_string(heap_.size()) +
+                           " of libc's heap, " + std::to_string(plain_.size()) +
+                           " not hakmem's");
+  if (callers_.relocations() != 0) {
+    report_.proofs.push_back(std::to_string(callers_.relocations()) +
+                             " relocations (-q), all read");
+  }
+  if (evidence_.map != nullptr) {
+    report_.proofs.push_back(
+        std::to_string(evidence_.map->code().size()) +
+        " pieces of code in the map, each with its object");
+  }
+  if (evidence_.libc != nullptr) {
+    report_.proofs.push_back("libc.a, whose heap is " +
+                             Join(evidence_.libc->heap_members));
+  }
+}
+
+}  // namespace
+
+Report Judge(ElfFile* file, const Evidence& evidence) {
+  return Judgement(file, evidence).Run();
+}
+
+}  // namespace hakmem::check

@@ -1,0 +1,61 @@
+#include "toolchains/check/warnings.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "toolchains/check/names.h"
+
+namespace hakmem::check {
+namespace {
+
+// The version, and what it means for the proof.
+void WarnAboutLibc(ElfFile* file, const LibcArchive* libc, Report* report) {
+  const bool musl = report->libc == "musl";
+  if (libc != nullptr && (libc->kind.empty() || libc->kind == report->libc)) {
+    report->libc_version = libc->version;
+  } else if (libc != nullptr) {
+    report->warnings.push_back("The libc.a that was given is " + libc->kind +
+                               ", the program's is " + report->libc + ".");
+  }
+  if (report->libc_version.empty() && !musl) {
+    std::string found = file->FindText("stable release version ");
+    while (!found.empty() && found.back() == '.') found.pop_back();
+    report->libc_version = found;
+  }
+  const std::string verified(musl ? kVerifiedMusl : kVerifiedGlibc);
+  report->libc_verified = report->libc_version == verified;
+  if (!report->libc_version.empty() && !report->libc_verified) {
+    report->warnings.push_back(
+        report->libc + " " + report->libc_version +
+        " has not been verified (verified: " + verified + ")" +
+        (libc == nullptr ? "; --libc reads the heap's names from libc.a."
+                         : "; the heap's names were read from libc.a."));
+  }
+  if (libc == nullptr) return;
+  for (const Reference& r : libc->around) {
+    report->warnings.push_back("libc.a(" + r.member + ") refers to " +
+                               r.symbol +
+                               ", a part of libc's heap that is not taken "
+                               "over; programs that link it will be open.");
+  }
+}
+
+}  // namespace
+
+void Warn(ElfFile* file, const SymbolIndex& symbols, const Evidence& evidence,
+          Report* report) {
+  WarnAboutLibc(file, evidence.libc, report);
+  if (report->libc == "musl" || !symbols.Has("_dl_open")) return;
+  std::vector<std::string> loaders;
+  for (const std::string_view name : kLoadsLibraries) {
+    if (symbols.Has(name)) loaders.emplace_back(name);
+  }
+  if (loaders.empty()) return;
+  report->warnings.push_back(
+      "With " + Join(loaders) +
+      " glibc may load shared libraries at run time, and with them a second "
+      "libc.so with a heap of its own; pointers must not cross.");
+}
+
+}  // namespace hakmem::check
