@@ -54,7 +54,7 @@ def gcc_toolchain(cpu, libc):
         musl_include = "/usr/include/%s-linux-musl" % cpu
         musl_lib = "/usr/lib/%s-linux-musl" % cpu
 
-        # musl-dev has no compiler of its own: the glibc GCC with musl's headers,
+        # musl-dev has no compiler of its own: GCC with musl's headers,
         # start files (-B) and archives (-L). Header order: C++, musl, GCC.
         compile_flags = ["-nostdinc"]
         c_includes = ["-isystem", musl_include, "-isystem", g.gcc_include]
