@@ -86,6 +86,9 @@ def _impl(rctx):
             for i in rctx.attr.includes
         ]
 
+    # For who can do without: a dependency that is incompatible would skip it.
+    rctx.file("present.bzl", "ARCHES = %s\n" % sorted(srcs.keys()))
+
     # Where the archive is missing, whatever needs it is skipped, not broken.
     hdrs_value = "[]"
     if hdrs:
