@@ -1,0 +1,126 @@
+#!/bin/bash
+# The daemon under a short replay: right answers, clean start and stop, bad
+# command lines, and a seeded fault that the replay must notice.
+#
+#   daemon_test.sh DAEMON ALLOCATOR REQUESTS
+#
+# ALLOCATOR is what the gauges must say: release, hardened, checked or libc.
+set -u
+
+daemon="$1"
+allocator="$2"
+requests="$3"
+here="tests/daemon"
+load="${here}/load_generator"
+scratch="${TEST_TMPDIR:-$(mktemp -d)}"
+failures=0
+
+fail() {
+  echo "FAILED: $*" >&2
+  failures=$((failures + 1))
+}
+
+# Starts the daemon; sets ${pid} and ${port}.
+start() {
+  : >"${scratch}/out"
+  # HAKMEM_RUNNER is a command and its options: it must be split.
+  # shellcheck disable=SC2086
+  ${HAKMEM_RUNNER:-} "${daemon}" "$@" >"${scratch}/out" 2>"${scratch}/err" &
+  pid=$!
+  port=""
+  local i
+  for ((i = 0; i < 300; i++)); do
+    port="$(sed -n 's/^listening on 127\.0\.0\.1://p' "${scratch}/out")"
+    [[ -n "${port}" ]] && return
+    sleep 0.1
+  done
+  fail "the daemon did not start: $(cat "${scratch}/err")"
+}
+
+# Stops the daemon: it must end by itself, with code 0, and have been silent.
+stop() {
+  kill -TERM "${pid}"
+  wait "${pid}"
+  local code=$?
+  [[ ${code} -eq 0 ]] || fail "the daemon ended with ${code}"
+  [[ ! -s "${scratch}/err" ]] || fail "it said: $(cat "${scratch}/err")"
+}
+
+replay() {
+  "${load}" --target="127.0.0.1:${port}" --records="${here}/records.jsonl" \
+    --seconds=100 --connections=4 "$@"
+}
+
+# The body of GET $1.
+get() {
+  exec 3<>"/dev/tcp/127.0.0.1/${port}" || return
+  printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&3
+  sed '1,/^\r$/d' <&3
+  exec 3>&-
+}
+
+# refused SENTENCE COMMAND...: code 2, and a line on stderr with SENTENCE.
+refused() {
+  local sentence="$1"
+  shift
+  "$@" >/dev/null 2>"${scratch}/refused"
+  local code=$?
+  [[ ${code} -eq 2 ]] || fail "code ${code}, not 2: $*"
+  grep -qF -- "${sentence}" "${scratch}/refused" ||
+    fail "no '${sentence}' from: $* but $(cat "${scratch}/refused")"
+}
+
+test_replay() {
+  start --rules="${here}/rules.lua" --workers=3
+  replay --requests="${requests}" || fail "the replay"
+  get /gauges | grep -qx "allocator ${allocator}" ||
+    fail "the gauges do not say allocator ${allocator}"
+  get '/gauges?format=json' | grep -q '^{"requests":.*}$' ||
+    fail "the gauges are no JSON"
+  stop
+}
+
+test_database_file() {
+  start --rules="${here}/rules.lua" --db="${scratch}/telemetry.db"
+  replay --requests=40 || fail "the replay into a file"
+  stop
+  [[ -s "${scratch}/telemetry.db" ]] || fail "nothing was stored in the file"
+}
+
+# psi a little off: the replay must see it, or it would not see anything.
+test_seeded_fault() {
+  sed 's/6894\.757/6894.767/' "${here}/rules.lua" >"${scratch}/rules.lua"
+  cp "${here}/json.lua" "${scratch}/"
+  start --rules="${scratch}/rules.lua"
+  replay --requests=300 2>"${scratch}/load"
+  [[ $? -eq 1 ]] || fail "the replay did not notice a wrong rule"
+  grep -q "differs from what was sent" "${scratch}/load" ||
+    fail "the replay found another fault: $(cat "${scratch}/load")"
+  stop
+}
+
+test_bad_input() {
+  # shellcheck disable=SC2206
+  local run=(${HAKMEM_RUNNER:-} "${daemon}")
+  refused "There is no option '--bogus'" "${run[@]}" --bogus
+  refused "--rules=FILE is missing" "${run[@]}"
+  refused "--port wants a number" "${run[@]}" --rules=x --port=70000
+  refused "cannot start: cannot open" "${run[@]}" --rules=/nowhere/rules.lua
+  refused "cannot start: /nowhere/x.db" "${run[@]}" \
+    --rules="${here}/rules.lua" --db=/nowhere/x.db
+  refused "127.0.0.1:PORT only" "${load}" --target=192.0.2.1:80
+  refused "127.0.0.1:PORT only" "${load}" --target=localhost:80
+  refused "There is no option" "${load}" --bogus
+  refused "is no value for --requests" "${load}" --requests=many
+  refused "Cannot read" "${load}" --target=127.0.0.1:9 --records=/nowhere
+}
+
+test_replay
+test_database_file
+test_seeded_fault
+test_bad_input
+if [[ ${failures} -ne 0 ]]; then
+  echo "${failures} failures." >&2
+  exit 1
+fi
+echo "PASSED"
