@@ -22,13 +22,9 @@ static struct BenchOption g_options[] = {
 };
 enum { kOptionCount = sizeof g_options / sizeof g_options[0] };
 
-struct Slot {
-  void* block;
-  size_t size;
-};
-
 struct Worker {
-  struct Slot* slots;
+  void** blocks;
+  uint32_t* sizes;  // under --smoke only: the tables count in every RSS
   struct BenchRandom random;
 };
 
@@ -38,35 +34,38 @@ static pthread_barrier_t g_done;
 
 static long Value(int option) { return g_options[option].value; }
 
-static void Allocate(struct Slot* slot, struct BenchRandom* random) {
-  slot->size = BenchBetween(random, (size_t)Value(kMin), (size_t)Value(kMax));
-  slot->block = BenchMalloc(slot->size);
+static void Allocate(struct Worker* worker, uint32_t at) {
+  size_t size =
+      BenchBetween(&worker->random, (size_t)Value(kMin), (size_t)Value(kMax));
+  void* block = BenchMalloc(size);
+  worker->blocks[at] = block;
   if (g_check) {
-    BenchFill(slot->block, slot->size);
+    worker->sizes[at] = (uint32_t)size;
+    BenchFill(block, size);
   } else {
-    BenchTouch(slot->block, slot->size);
+    BenchTouch(block, size);
   }
 }
 
-static void Release(struct Slot* slot) {
-  if (g_check) BenchVerify(slot->block, slot->size);
-  free(slot->block);
+static void Release(const struct Worker* worker, uint32_t at) {
+  if (g_check) BenchVerify(worker->blocks[at], worker->sizes[at]);
+  free(worker->blocks[at]);
 }
 
 static void* Work(void* context) {
   struct Worker* worker = context;
   uint32_t live = (uint32_t)Value(kLive);
   for (uint32_t i = 0; i < live; ++i) {
-    Allocate(&worker->slots[i], &worker->random);
+    Allocate(worker, i);
   }
   pthread_barrier_wait(&g_filled);
   for (long i = 0; i < Value(kOperations); ++i) {
-    struct Slot* slot = &worker->slots[BenchBelow(&worker->random, live)];
-    Release(slot);
-    Allocate(slot, &worker->random);
+    uint32_t victim = BenchBelow(&worker->random, live);
+    Release(worker, victim);
+    Allocate(worker, victim);
   }
   pthread_barrier_wait(&g_done);
-  for (uint32_t i = 0; i < live; ++i) Release(&worker->slots[i]);
+  for (uint32_t i = 0; i < live; ++i) Release(worker, i);
   return NULL;
 }
 
@@ -79,7 +78,8 @@ int main(int argc, char** argv) {
   }
   struct Worker* workers = BenchMap((size_t)(threads + 1) * sizeof *workers);
   for (int i = 0; i < threads; ++i) {
-    workers[i].slots = BenchMapTouched(live * sizeof(struct Slot));
+    workers[i].blocks = BenchMapTouched(live * sizeof(void*));
+    if (g_check) workers[i].sizes = BenchMap(live * sizeof(uint32_t));
     workers[i].random = BenchSeed((uint64_t)(Value(kSeed) + i));
   }
   unsigned parties = (unsigned)threads + 1;
