@@ -113,7 +113,11 @@ std::string Callers::FunctionAt(uint64_t address) const {
 std::vector<std::string> Callers::Of(uint64_t target) const {
   const auto found = callers_.find(target);
   if (found == callers_.end()) return {};
-  return {found->second.begin(), found->second.end()};
+  std::vector<std::string> names(found->second.begin(), found->second.end());
+  // libc's own functions last: the program's are the ones to look at.
+  std::stable_partition(names.begin(), names.end(),
+                        [](const std::string& n) { return n[0] != '_'; });
+  return names;
 }
 
 std::set<std::string> Callers::NamesOf(uint64_t target) const {

@@ -53,6 +53,8 @@ class Judgement {
   [[nodiscard]] AddressRange HeapCode() const;
   [[nodiscard]] std::vector<std::string> NamesMeant(uint64_t address) const;
   [[nodiscard]] std::vector<std::string> CallersOf(uint64_t address) const;
+  [[nodiscard]] bool IsLibcs(const std::string& name,
+                             const std::string& object) const;
   [[nodiscard]] std::string DefinedBy(uint64_t address) const;
   void Add(const char* kind, const std::string& symbol,
            const std::string& object, const std::string& text);
@@ -81,8 +83,8 @@ Report Judgement::Run() {
     CheckVariant();
     ReportPlainNames();
     ReportHeap();
-    ReportNullWrappers();
   }
+  ReportNullWrappers();
   report_.verdict =
       report_.findings.empty() ? Verdict::kClosed : Verdict::kOpen;
   ReportProofs();
@@ -245,6 +247,20 @@ std::vector<std::string> Judgement::CallersOf(uint64_t address) const {
   return out;
 }
 
+// Whether a name that is not hakmem's is libc's, and not a stranger's. musl has
+// entry points that hold no heap, only a call of what is wrapped; next to a
+// malloc without a heap of libc they are a stranger's as well.
+bool Judgement::IsLibcs(const std::string& name,
+                        const std::string& object) const {
+  if (!object.empty()) return !LibcMember(object).empty();
+  if (!heap_.empty()) return true;
+  const bool strangers =
+      std::any_of(plain_.begin(), plain_.end(), [](const auto& entry) {
+        return Contains(entry.second.names, "malloc");
+      });
+  return Musl() && Contains(kMuslThin, name) && !strangers;
+}
+
 std::string Judgement::DefinedBy(uint64_t address) const {
   return evidence_.map == nullptr ? "" : evidence_.map->ObjectAt(address);
 }
@@ -262,8 +278,7 @@ void Judgement::ReportPlainNames() {
     // reported once, with the heap.
     if (!heap_.empty() && who.empty() && pulled_by.empty()) continue;
     const std::string& name = names.front();
-    const bool libcs = !heap_.empty() || !LibcMember(object).empty() ||
-                       (Musl() && Contains(kMuslThin, name));
+    const bool libcs = IsLibcs(name, object);
     std::string text = name;
     if (names.size() > 1) {
       text += " (the same function as " +

@@ -35,10 +35,9 @@ inline constexpr std::string_view kMuslHeapMembers[] = {
     "memalign.lo",    "posix_memalign.lo", "valloc.lo", "malloc_usable_size.lo",
 };
 
-// The rest of musl's family is made of aligned_alloc, in objects without a
-// heap.
-inline constexpr std::string_view kMuslThin[] = {"memalign", "posix_memalign",
-                                                 "valloc"};
+// musl's objects that hold no heap: they call what may be wrapped.
+inline constexpr std::string_view kMuslThin[] = {
+    "free", "calloc", "realloc", "memalign", "posix_memalign", "valloc"};
 
 // Some of these are in every static program of the C library.
 inline constexpr std::string_view kGlibcTraces[] = {

@@ -1,0 +1,193 @@
+#!/bin/bash
+# Every way in which a link leaks to another heap: seeded, and refused by name.
+set -u
+source "${PWD}/tests/link/link.sh"
+
+# hakmem.o as it would be without the two nets below the check: the plain names
+# that keep ld.lld from reading libc's heap, and libc's fork hooks, which make
+# a second heap a duplicate symbol.
+naked_object() {
+  local -a options=()
+  local name
+  for name in $(wrapped) __malloc_fork_lock_parent __malloc_atfork \
+    __malloc_fork_unlock_parent __malloc_fork_unlock_child \
+    __malloc_arena_thread_freeres; do
+    options+=("--localize-symbol=${name}")
+  done
+  "${OBJCOPY}" "${options[@]}" "${H}/lib/hakmem.o" "${W}/naked.o"
+}
+
+each_name_left_out() {
+  local name
+  for name in $(wrapped); do
+    what="--wrap=${name} left out"
+    wrap_without "${W}/less.opts" "${name}"
+    compile "-DNAME=${name}" "${HERE}/one_call.c" -o "${W}/one_call.o"
+    expect_open "${name}" "${W}/one_call.o" "${W}/naked.o" "@${W}/less.opts"
+    # With the nets the mistake is harmless or does not link.
+    what="--wrap=${name} left out, hakmem.o whole"
+    if "${cc[@]}" -static "${W}/one_call.o" "${H}/lib/hakmem.o" \
+      "@${W}/less.opts" -o "${W}/open" > "${W}/linked" 2>&1; then
+      check "$(heapless "${W}/open")" "${name}|closed" "${W}/open"
+    else
+      ok
+    fi
+  done
+}
+
+# 0 if nm finds no part of libc's heap, 1 otherwise: what the check must say.
+heapless() {
+  local heap="_int_malloc|main_arena|__malloc_context|__simple_malloc"
+  if nm "$1" | grep -qE " (${heap}|__libc_malloc_impl)\$"; then
+    echo 1
+  else
+    echo 0
+  fi
+}
+
+names_the_caller() {
+  # A name that libc itself does not call, so main alone is to blame.
+  local name=malloc_trim
+  [[ "${libc}" == glibc ]] || name=malloc_usable_size
+  what="the culprit by name"
+  wrap_without "${W}/less.opts" "${name}"
+  compile "-DNAME=${name}" "${HERE}/one_call.c" -o "${W}/one_call.o"
+  local -a link=("${cc[@]}" -static "${W}/one_call.o" "${W}/naked.o"
+    "@${W}/less.opts" -o "${W}/open")
+  linked "${link[@]}" && check 1 "${name} .*called by main" "${W}/open"
+  what="the culprit by relocations"
+  linked "${link[@]}" -Wl,-q && check 1 "${name} .*called by main" "${W}/open"
+  grep -q 'relocations (-q)' "${W}/said" || bad "${what}: not read"
+  what="the culprit by the map"
+  linked "${link[@]}" "-Wl,-Map=${W}/map" &&
+    check 1 'asked for by .*one_call\.o' --map "${W}/map" "${W}/open"
+  what="JSON"
+  check 1 "\"exit\": 1.*\"symbol\": \"${name}\"" --json "${W}/open"
+}
+
+by_pointer_only() {
+  local name=malloc_usable_size
+  what="${name} by pointer only"
+  wrap_without "${W}/less.opts" "${name}"
+  compile "-DNAME=${name}" "${HERE}/pointer.c" -o "${W}/pointer.o"
+  linked "${cc[@]}" -static "${W}/pointer.o" "${W}/naked.o" \
+    "@${W}/less.opts" -o "${W}/open" && check 1 "${name}|libc's own heap" "${W}/open"
+}
+
+musl_internals() {
+  [[ "${libc}" == musl ]] || return 0
+  what="musl's own calls of __libc_malloc"
+  wrap_without "${W}/less.opts" __libc_malloc __libc_calloc __libc_realloc \
+    __libc_free
+  compile "${HERE}/forty.c" -o "${W}/forty.o"
+  expect_open __libc_calloc "${W}/forty.o" "${W}/naked.o" "@${W}/less.opts"
+}
+
+vendor_heaps() {
+  compile "${HERE}/vendor_heap.c" -o "${W}/heap.o"
+  compile "${HERE}/vendor_user.c" -o "${W}/user.o"
+  local hakmem
+  for hakmem in "${W}/naked.o" "${H}/lib/hakmem.o"; do
+    what="a vendor's malloc, ${hakmem##*/}"
+    expect_open malloc "${W}/user.o" "${W}/heap.o" "${hakmem}" "${WRAP}"
+    what="a vendor's blob (ld -r), ${hakmem##*/}"
+    "${LD}" -r "${W}/heap.o" "${W}/user.o" -o "${W}/blob.o"
+    expect_open malloc "${W}/blob.o" "${hakmem}" "${WRAP}"
+    what="a blob that hides its malloc, ${hakmem##*/}"
+    "${OBJCOPY}" --keep-global-symbol=main "${W}/blob.o" "${W}/hidden.o"
+    expect_open malloc "${W}/hidden.o" "${hakmem}" "${WRAP}"
+  done
+}
+
+# One wrapper in each member of an archive: ld.lld puts 0 where bfd and gold
+# say "undefined reference".
+split_archive() {
+  local name
+  rm -f "${W}/libsplit.a"
+  for name in malloc free calloc realloc; do
+    "${OBJCOPY}" "--keep-global-symbol=__wrap_${name}" "${W}/naked.o" \
+      "${W}/only_${name}.o"
+    "${AR}" rc "${W}/libsplit.a" "${W}/only_${name}.o"
+  done
+  for linker in bfd lld; do
+    what="one wrapper per member, ${linker}"
+    have "ld.${linker}" || { skip "${what}: ld.${linker} is not here"; continue; }
+    expect_open '__wrap_(calloc|malloc|free|realloc)' "-fuse-ld=${linker}" \
+      -Wl,--gc-sections "${HERE}/hello.c" "${W}/libsplit.a" "${WRAP}"
+  done
+}
+
+lld_keeps_libcs_heap() {
+  have ld.lld || { skip "ld.lld is not here"; return; }
+  local -a link=("${cc[@]}" -static -fuse-ld=lld "${HERE}/hello.c" "${WRAP}"
+    -o "${W}/open")
+  what="ld.lld without --gc-sections"
+  linked "${link[@]}" "${W}/naked.o" && check 1 'Wl,--gc-sections' "${W}/open"
+  what="ld.lld with --gc-sections"
+  linked "${link[@]}" "${W}/naked.o" -Wl,--gc-sections && check 0 closed "${W}/open"
+  what="ld.lld, hakmem.o whole"
+  linked "${link[@]}" "${H}/lib/hakmem.o" && check 0 closed "${W}/open"
+}
+
+nothing_to_tell() {
+  local -a link=("${cc[@]}" "${HERE}/hello.c" "${H}/lib/hakmem.o" "${WRAP}"
+    -o "${W}/open")
+  what="a stripped file"
+  linked "${link[@]}" -static -s && check 2 stripped "${W}/open"
+  what="local symbols dropped"
+  linked "${link[@]}" -static -Wl,-x && check 2 'not complete' "${W}/open"
+  what="a dynamic program"
+  [[ "${libc}" == musl ]] ||
+    { linked "${link[@]}" && check 2 'linked dynamically' "${W}/open"; }
+  what="an object file"
+  check 2 'object file' "${H}/lib/hakmem.o"
+  what="canary: hakmem left out"
+  linked "${cc[@]}" -static "${HERE}/hello.c" -o "${W}/open" &&
+    check 1 'hakmem is not in this file' "${W}/open"
+  what="another variant than asked for"
+  linked "${link[@]}" -static && check 1 'not hardened' --variant hardened "${W}/open"
+  what="the variant asked for"
+  check 0 closed --variant=release "${W}/open"
+}
+
+# 7 bytes of libc's heap would be enough: forty links with none to be had.
+absence() {
+  mkdir -p "${W}/heapless"
+  # Before the folder of the real one.
+  local -a link=("${cc[0]}" "-L${W}/heapless" ${cc[@]+"${cc[@]:1}"})
+  cp "${LIBC_A}" "${W}/heapless/libc.a"
+  local -a members=(malloc.o) twice=()
+  if [[ "${libc}" == musl ]]; then
+    members=(lite_malloc.lo malloc.lo free.lo realloc.lo calloc.lo
+      libc_calloc.lo aligned_alloc.lo malloc_usable_size.lo donate.lo)
+    twice=(free.lo realloc.lo)
+  fi
+  "${AR}" d "${W}/heapless/libc.a" "${members[@]}"
+  [[ ${#twice[@]} -eq 0 ]] || "${AR}" d "${W}/heapless/libc.a" "${twice[@]}"
+  local mode
+  for mode in -static -static-pie; do
+    what="libc.a without its heap, ${mode}"
+    if "${link[@]}" "${mode}" -O1 -w "${HERE}/forty.c" \
+      "${H}/lib/hakmem.o" "${WRAP}" -o "${W}/absent" > "${W}/linked" 2>&1; then
+      ${RUN} "${W}/absent" > "${W}/said" 2>&1 && ok ||
+        bad "${what}: $(cat "${W}/said")"
+    else
+      bad "${what}: $(grep undefined "${W}/linked")"
+    fi
+  done
+  what="canary: libc.a without its heap and no hakmem"
+  linked "${link[@]}" -static "${HERE}/hello.c" -o "${W}/absent" \
+    > "${W}/linked" 2>&1 && bad "${what} links" || ok
+}
+
+naked_object
+each_name_left_out
+names_the_caller
+by_pointer_only
+musl_internals
+vendor_heaps
+split_archive
+lld_keeps_libcs_heap
+nothing_to_tell
+absence
+finish
