@@ -12,7 +12,10 @@ def _impl(ctx):
         target_file = tool,
         is_executable = True,
     )
-    return [DefaultInfo(files = depset([out]))]
+
+    # A symlink: in a sandbox it leads nowhere without the tool itself.
+    runfiles = ctx.runfiles(files = [out, tool])
+    return [DefaultInfo(files = depset([out]), runfiles = runfiles)]
 
 host_tool = rule(
     implementation = _impl,
