@@ -6,7 +6,7 @@ _DATA = {
     "hakmem_image": "//tests/daemon:telemetryd_hakmem.stripped",
     "libc": "//tests/daemon:telemetryd_libc",
     "libc_image": "//tests/daemon:telemetryd_libc.stripped",
-    "load": "//tests/daemon:load_generator",
+    "load": "//tests/daemon:host",
     "records": "//tests/daemon:records.jsonl",
     "rules": "//tests/daemon:rules.lua",
 }

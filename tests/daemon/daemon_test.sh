@@ -1,6 +1,7 @@
 #!/bin/bash
 # The daemon under a short replay: right answers, clean start and stop, bad
-# command lines, and a seeded fault that the replay must notice.
+# command lines, a seeded fault that the replay must notice, and the closed
+# link.
 #
 #   daemon_test.sh DAEMON ALLOCATOR REQUESTS
 #
@@ -11,7 +12,8 @@ daemon="$1"
 allocator="$2"
 requests="$3"
 here="tests/daemon"
-load="${here}/load_generator"
+load="${here}/host/load_generator"
+check="toolchains/check/tool/hakmem-check"
 scratch="${TEST_TMPDIR:-$(mktemp -d)}"
 failures=0
 
@@ -99,6 +101,18 @@ test_seeded_fault() {
   stop
 }
 
+# The daemon with libc's malloc is what an open link looks like.
+test_closed_link() {
+  local expected=0 variant="${allocator}"
+  [[ "${allocator}" == libc ]] && expected=1 variant=release
+  "${check}" --variant="${variant}" "${daemon}" >"${scratch}/closed"
+  local code=$?
+  [[ ${code} -eq ${expected} ]] || {
+    cat "${scratch}/closed" >&2
+    fail "hakmem-check says ${code}, not ${expected}"
+  }
+}
+
 test_bad_input() {
   # shellcheck disable=SC2206
   local run=(${HAKMEM_RUNNER:-} "${daemon}")
@@ -118,6 +132,7 @@ test_bad_input() {
 test_replay
 test_database_file
 test_seeded_fault
+test_closed_link
 test_bad_input
 if [[ ${failures} -ne 0 ]]; then
   echo "${failures} failures." >&2
