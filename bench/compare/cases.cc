@@ -7,6 +7,10 @@
 namespace bench {
 namespace {
 
+// Not a program of its own but a load on one; see daemon_load.cc.
+constexpr char kDaemon[] = "daemon";
+constexpr char kDaemonLoad[] = "bench/compare/daemon_load";
+
 constexpr int kEveryRound = 1000;
 
 Case Make(std::string workload, std::string label, const char* arguments,
@@ -71,6 +75,7 @@ std::vector<Case> TheRest() {
       Make("latency", "", "", Floor::kPlain),
       Make("sqlite_mix", "", "", Floor::kPlain),
       Make("lua_scripts", "", "", Floor::kPlain),
+      Make(kDaemon, "", "requests=8000", Floor::kNone, 3),
       Make("burst_idle", "free-all", "keep=0", Floor::kNone, 2),
       Make("burst_idle", "keep-16th", "keep=16", Floor::kNone, 2),
   };
@@ -105,6 +110,18 @@ std::vector<Case> AllCases() {
   for (Case& one : Threads()) cases.push_back(std::move(one));
   for (Case& one : TheRest()) cases.push_back(std::move(one));
   return cases;
+}
+
+std::vector<std::string> Command(const Case& one, const std::string& program,
+                                 bool smoke) {
+  std::vector<std::string> command = {program};
+  if (one.workload == kDaemon) command.insert(command.begin(), kDaemonLoad);
+  if (smoke) {
+    command.push_back("--smoke");
+  } else {
+    command.insert(command.end(), one.arguments.begin(), one.arguments.end());
+  }
+  return command;
 }
 
 std::string ProgramName(const Case& one, const Allocator& allocator) {

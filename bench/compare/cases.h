@@ -41,6 +41,10 @@ std::vector<Case> AllCases();
 // The file name of a program, below the folder of the programs.
 std::string ProgramName(const Case& one, const Allocator& allocator);
 
+// How `program` is started for a case.
+std::vector<std::string> Command(const Case& one, const std::string& program,
+                                 bool smoke);
+
 }  // namespace bench
 
 #endif  // BENCH_COMPARE_CASES_H_

@@ -100,15 +100,8 @@ void Comparison::FindPrograms() {
     for (const Allocator& allocator : results_.allocators()) {
       const std::string program = Program(one, allocator);
       if (program.empty()) continue;
-      Entry entry{&one, &allocator, {program}};
-      const std::vector<std::string>& arguments = one.arguments;
-      if (options_.smoke) {
-        entry.command.push_back("--smoke");
-      } else {
-        entry.command.insert(entry.command.end(), arguments.begin(),
-                             arguments.end());
-      }
-      entries.push_back(entry);
+      entries.push_back(
+          {&one, &allocator, Command(one, program, options_.smoke)});
     }
     total_ += static_cast<int>(entries.size()) *
               std::min(options_.rounds, one.most_rounds);

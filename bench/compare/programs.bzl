@@ -112,7 +112,7 @@ def bench_programs(name, allocators, musl, programs = {}):
             glibc_targets.append(program)
             if allocator in musl and workload in WORKLOADS and WORKLOADS[workload].musl:
                 musl_targets.append(program)
-    for workload in WORKLOADS:
+    for workload in labels:
         _object(
             name = workload + "_object",
             program = labels[workload],
