@@ -1,6 +1,7 @@
 #!/bin/bash
 # Every way in which a link leaks to another heap: seeded, and refused by name.
 set -u
+# shellcheck source=tests/link/link.sh
 source "${PWD}/tests/link/link.sh"
 
 # hakmem.o as it would be without the two nets below the check: the plain names
@@ -71,7 +72,8 @@ by_pointer_only() {
   wrap_without "${W}/less.opts" "${name}"
   compile "-DNAME=${name}" "${HERE}/pointer.c" -o "${W}/pointer.o"
   linked "${cc[@]}" -static "${W}/pointer.o" "${W}/naked.o" \
-    "@${W}/less.opts" -o "${W}/open" && check 1 "${name}|libc's own heap" "${W}/open"
+    "@${W}/less.opts" -o "${W}/open" &&
+    check 1 "${name}|libc's own heap" "${W}/open"
 }
 
 musl_internals() {
@@ -111,10 +113,52 @@ split_archive() {
   done
   for linker in bfd lld; do
     what="one wrapper per member, ${linker}"
-    have "ld.${linker}" || { skip "${what}: ld.${linker} is not here"; continue; }
+    if ! have "ld.${linker}"; then
+      skip "${what}: ld.${linker} is not here"
+      continue
+    fi
     expect_open '__wrap_(calloc|malloc|free|realloc)' "-fuse-ld=${linker}" \
       -Wl,--gc-sections "${HERE}/hello.c" "${W}/libsplit.a" "${WRAP}"
   done
+}
+
+# libc.a is searched last and asks for __wrap_malloc when an archive before it
+# is already over, unless something has asked for the member earlier.
+archive_order() {
+  local linker
+  "${AR}" rc "${W}/libhakmem.a" "${H}/lib/hakmem.o"
+  for linker in bfd gold; do
+    have "${triplet}-ld.${linker}" || continue
+    local -a link=("${cc[@]}" -static "-fuse-ld=${linker}" "${HERE}/hello.c"
+      "${W}/libhakmem.a" "${WRAP}" -o "${W}/open")
+    what="an archive before libc.a, ${linker}"
+    if "${link[@]}" > "${W}/linked" 2>&1; then
+      check 1 . "${W}/open"
+    elif grep -q "undefined.*__wrap_malloc" "${W}/linked"; then
+      ok
+    else
+      bad "${what}: $(tail -3 "${W}/linked")"
+    fi
+    what="an archive that is asked for, ${linker}"
+    linked "${link[@]}" -Wl,-u,__wrap_malloc && check 0 closed "${W}/open"
+  done
+}
+
+# A shim that falls back on libc's malloc brings libc's heap along.
+real_malloc() {
+  what="a call of __real_malloc"
+  compile -DNAME=__real_malloc "${HERE}/one_call.c" -o "${W}/one_call.o"
+  expect_open '(malloc|__malloc_[a-z_]*)' "${W}/one_call.o" "${W}/naked.o" \
+    "${WRAP}"
+}
+
+# Not a leak of the link, but of the run: NSS loads a second libc.
+loads_libraries() {
+  [[ "${libc}" == glibc ]] || return 0
+  what="getaddrinfo"
+  compile -DNAME=getaddrinfo "${HERE}/one_call.c" -o "${W}/one_call.o"
+  linked "${cc[@]}" -static "${W}/one_call.o" "${H}/lib/hakmem.o" "${WRAP}" \
+    -o "${W}/open" && check 0 'With getaddrinfo glibc may load' "${W}/open"
 }
 
 lld_keeps_libcs_heap() {
@@ -124,7 +168,8 @@ lld_keeps_libcs_heap() {
   what="ld.lld without --gc-sections"
   linked "${link[@]}" "${W}/naked.o" && check 1 'Wl,--gc-sections' "${W}/open"
   what="ld.lld with --gc-sections"
-  linked "${link[@]}" "${W}/naked.o" -Wl,--gc-sections && check 0 closed "${W}/open"
+  linked "${link[@]}" "${W}/naked.o" -Wl,--gc-sections &&
+    check 0 closed "${W}/open"
   what="ld.lld, hakmem.o whole"
   linked "${link[@]}" "${H}/lib/hakmem.o" && check 0 closed "${W}/open"
 }
@@ -145,12 +190,13 @@ nothing_to_tell() {
   linked "${cc[@]}" -static "${HERE}/hello.c" -o "${W}/open" &&
     check 1 'hakmem is not in this file' "${W}/open"
   what="another variant than asked for"
-  linked "${link[@]}" -static && check 1 'not hardened' --variant hardened "${W}/open"
+  linked "${link[@]}" -static &&
+    check 1 'not hardened' --variant hardened "${W}/open"
   what="the variant asked for"
   check 0 closed --variant=release "${W}/open"
 }
 
-# 7 bytes of libc's heap would be enough: forty links with none to be had.
+# The proof that needs no names: no part of libc's heap is there to be linked.
 absence() {
   mkdir -p "${W}/heapless"
   # Before the folder of the real one.
@@ -176,8 +222,12 @@ absence() {
     fi
   done
   what="canary: libc.a without its heap and no hakmem"
-  linked "${link[@]}" -static "${HERE}/hello.c" -o "${W}/absent" \
-    > "${W}/linked" 2>&1 && bad "${what} links" || ok
+  if "${link[@]}" -static "${HERE}/hello.c" -o "${W}/absent" \
+    > "${W}/linked" 2>&1; then
+    bad "${what}: it links"
+  else
+    ok
+  fi
 }
 
 naked_object
@@ -187,6 +237,9 @@ by_pointer_only
 musl_internals
 vendor_heaps
 split_archive
+archive_order
+real_malloc
+loads_libraries
 lld_keeps_libcs_heap
 nothing_to_tell
 absence

@@ -1,10 +1,11 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # sourced
 # Sourced by the tests here: the unpacked //:dist of the target, its compilers,
 # and how to link, check and run with them. Sets
 #   H         the unpacked dist        W         a scratch folder
 #   cpu libc  of the target            LIBC_A    its libc.a
 #   cc[]      GCC for it               clang[]   Clang for it, or empty
 #   CHECK     hakmem-check, of the build machine
-# Outside of Bazel: link tests run from the top of the tree, with the tarball in
+# Outside of Bazel these tests run from the top of the tree, with the tarball in
 # $HAKMEM_TARBALL and the tool in $HAKMEM_CHECK.
 
 readonly HERE="${PWD}/tests/link"

@@ -3,6 +3,7 @@
 # it links, the check says closed, it runs. What cannot work is listed with the
 # reason, and must still fail for it.
 set -u
+# shellcheck source=tests/link/link.sh
 source "${PWD}/tests/link/link.sh"
 
 # The sentence, if LINKER MODE BUILD cannot work.
@@ -21,7 +22,7 @@ build() {
   local -a command=("${cc[@]}")
   case "${build}" in
     plain) ;;
-    gc) command+=(-ffunction-sections -fdata-sections -Wl,--gc-sections) ;;
+    gc) command+=(-ffunction-sections -fdata-sections '-Wl,--gc-sections') ;;
     gcc-lto) command+=(-flto) ;;
     clang-lto) command=("${clang[@]}" -flto "-B${W}/bin") ;;
   esac
@@ -52,6 +53,25 @@ try() {
   ${RUN} "${W}/forty" > "${W}/said" 2>&1 || bad "${what}: $(cat "${W}/said")"
 }
 
+# operator new, aligned and not, through libstdc++'s and hakmem_new.o's.
+cxx() {
+  local linker="$1" object
+  [[ "${libc}" == glibc ]] || return 0
+  if [[ "${cpu} ${linker}" == "aarch64 gold" ]]; then
+    # Also with libc's own malloc.
+    skip "gold, C++: on aarch64 its static programs abort at the first throw"
+    return
+  fi
+  for object in "" "${H}/lib/hakmem_new.o"; do
+    what="${linker}, C++ ${object##*/}"
+    linked "${triplet}-g++-12" "-B${W}/bin" -static "-fuse-ld=${linker}" -O2 \
+      "${HERE}/cxx.cc" ${object:+"${object}"} "${H}/lib/hakmem.o" "${WRAP}" \
+      -o "${W}/open" || continue
+    check 0 closed "${W}/open"
+    ${RUN} "${W}/open" > "${W}/said" 2>&1 || bad "${what}: $(cat "${W}/said")"
+  done
+}
+
 for linker in bfd gold lld mold; do
   program="ld.${linker}"
   [[ "${linker}" != bfd && "${linker}" != gold ]] ||
@@ -60,6 +80,7 @@ for linker in bfd gold lld mold; do
     skip "${linker}: ${program} is not installed"
     continue
   fi
+  cxx "${linker}"
   for mode in static static-pie; do
     for build in plain gc gcc-lto clang-lto; do
       if [[ "${build}" == clang-lto && ${#clang[@]} -eq 0 ]]; then

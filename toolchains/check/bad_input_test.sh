@@ -59,8 +59,8 @@ head -c 40 "${GOOD}" > short
 refuses truncated short
 head -c 20 "${CORPUS}/object32.elf" > short32
 refuses '32-bit' short32
-head -c 700 "${GOOD}" > cut
-refuses truncated cut
+head -c 700 "${GOOD}" > tail_off
+refuses truncated tail_off
 
 # Offsets of the fields: e_ident[EI_DATA] 5, e_type 16, e_machine 18, e_shoff
 # 40, e_phentsize 54, e_shentsize 58, e_shnum 60, e_shstrndx 62.

@@ -254,10 +254,9 @@ bool Judgement::IsLibcs(const std::string& name,
                         const std::string& object) const {
   if (!object.empty()) return !LibcMember(object).empty();
   if (!heap_.empty()) return true;
-  const bool strangers =
-      std::any_of(plain_.begin(), plain_.end(), [](const auto& entry) {
-        return Contains(entry.second.names, "malloc");
-      });
+  const bool strangers = std::any_of(
+      plain_.begin(), plain_.end(),
+      [](const auto& entry) { return Contains(entry.second.names, "malloc"); });
   return Musl() && Contains(kMuslThin, name) && !strangers;
 }
 
