@@ -1,0 +1,183 @@
+// Box:   tests/process.   Uses: tests/support.h.
+// Holds: memory comes back: after a burst, with scattered survivors, and with
+//        dead threads; what is freed is returned by the free, not by time.
+// Read next: system_test.c
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "tests/support.h"
+
+#define MIB ((size_t)1 << 20)
+enum { kThreads = 8, kBurstMib = 20 };
+
+typedef struct {
+  size_t count;
+  size_t keep_every;  // 0: keep nothing
+  unsigned char** blocks;
+  pthread_barrier_t* barrier;
+  unsigned seed;
+} Burst;
+
+// Sizes 16..1500, as of a daemon under load; freed in a random order.
+static void* RunBurst(void* arg) {
+  Burst* burst = (Burst*)arg;
+  Random r = {burst->seed};
+  for (size_t i = 0; i < burst->count; ++i) {
+    const size_t n = 16 + RandomBelow(&r, 1500);
+    burst->blocks[i] = (unsigned char*)Escape(malloc(n));
+    CHECK(burst->blocks[i] != NULL);
+    memset(burst->blocks[i], 1, n);
+  }
+  for (size_t i = burst->count; i > 1; --i) {
+    const size_t j = RandomBelow(&r, i);
+    unsigned char* const other = burst->blocks[j];
+    burst->blocks[j] = burst->blocks[i - 1];
+    burst->blocks[i - 1] = other;
+  }
+  pthread_barrier_wait(burst->barrier);
+  for (size_t i = 0; i < burst->count; ++i) {
+    if (burst->keep_every != 0 && i % burst->keep_every == 0) continue;
+    free(burst->blocks[i]);
+    burst->blocks[i] = NULL;
+  }
+  // The thread stays alive and idle while the main thread measures.
+  pthread_barrier_wait(burst->barrier);
+  pthread_barrier_wait(burst->barrier);
+  return NULL;
+}
+
+static int CompareSize(const void* a, const void* b) {
+  const size_t x = *(const size_t*)a;
+  const size_t y = *(const size_t*)b;
+  return x < y ? -1 : x > y;
+}
+
+// The bytes of the pages that survivors lie on. The table comes from mmap, so
+// that it is not in what is measured.
+static size_t PagesTouched(Burst* bursts, size_t* pages) {
+  const size_t page = PageSize();
+  size_t count = 0;
+  for (int t = 0; t < kThreads; ++t) {
+    for (size_t i = 0; i < bursts[t].count; ++i) {
+      const unsigned char* p = bursts[t].blocks[i];
+      if (p == NULL) continue;
+      const size_t last = (size_t)(uintptr_t)p + malloc_usable_size((void*)p);
+      for (size_t at = (size_t)(uintptr_t)p / page; at <= (last - 1) / page;
+           ++at) {
+        pages[count++] = at;
+      }
+    }
+  }
+  qsort(pages, count, sizeof *pages, CompareSize);
+  size_t distinct = 0;
+  for (size_t i = 0; i < count; ++i) {
+    distinct += i == 0 || pages[i] != pages[i - 1];
+  }
+  return distinct * page;
+}
+
+static void* MapTouched(size_t bytes) {
+  void* p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  CHECK(p != MAP_FAILED);
+  return p;
+}
+
+// allowed: what may stay over the start with nothing live; factor_percent: over
+// the pages of survivors.
+static void TestBurst(size_t keep_every, size_t allowed, size_t percent) {
+  const size_t count = kBurstMib * MIB / 800;
+  Burst bursts[kThreads];
+  pthread_t threads[kThreads];
+  pthread_barrier_t barrier;
+  CHECK_EQ(pthread_barrier_init(&barrier, NULL, kThreads + 1), 0);
+  size_t* const pages = (size_t*)MapTouched(kThreads * count * 16);
+  unsigned char** const table =
+      (unsigned char**)MapTouched(kThreads * count * sizeof(void*));
+  const size_t start = ResidentBytes();
+  for (unsigned i = 0; i < kThreads; ++i) {
+    bursts[i] = (Burst){count, keep_every, table + i * count, &barrier, i};
+    CHECK_EQ(pthread_create(&threads[i], NULL, RunBurst, &bursts[i]), 0);
+  }
+  pthread_barrier_wait(&barrier);
+  const size_t peak = ResidentBytes();
+  CHECK_GE(peak - start, (size_t)kThreads * kBurstMib * MIB * 9 / 10);
+  pthread_barrier_wait(&barrier);
+  const size_t after = ResidentBytes();
+  const size_t survivors = keep_every == 0 ? 0 : PagesTouched(bursts, pages);
+  char line[160];
+  const int n = snprintf(
+      line, sizeof line,
+      "burst, 1/%zu kept: +%zu KiB at the peak, +%zu KiB after, survivors on "
+      "%zu KiB\n",
+      keep_every, (peak - start) / 1024,
+      after > start ? (after - start) / 1024 : 0, survivors / 1024);
+  CHECK(write(1, line, (size_t)n) == n);
+  // Stacks of 8 threads and libc's own are in it as well.
+  if (OnHakmem()) {
+    CHECK_LE(after, start + allowed + survivors * percent / 100);
+  }
+  pthread_barrier_wait(&barrier);
+  for (int i = 0; i < kThreads; ++i) {
+    CHECK_EQ(pthread_join(threads[i], NULL), 0);
+  }
+  for (size_t i = 0; i < kThreads * count; ++i) free(table[i]);
+  munmap(pages, kThreads * count * 16);
+  munmap(table, kThreads * count * sizeof(void*));
+}
+
+// Large blocks: each round takes and gives 512 MiB in all.
+static void TestLarge(void) {
+  const size_t start = ResidentBytes();
+  for (int round = 0; round < 8; ++round) {
+    unsigned char* blocks[64];
+    for (size_t i = 0; i < 64; ++i) {
+      blocks[i] = (unsigned char*)Escape(malloc(MIB + i * 4096));
+      CHECK(blocks[i] != NULL);
+      memset(blocks[i], 1, MIB);
+    }
+    for (size_t i = 0; i < 64; ++i) free(blocks[i * 37 % 64]);
+  }
+  if (OnHakmem()) CHECK_LE(ResidentBytes(), start + MIB);
+}
+
+// A dead thread's memory, freed by others block by block, returns as well.
+static void* AllocateAndDie(void* table) {
+  unsigned char** blocks = (unsigned char**)table;
+  for (size_t i = 0; i < 40000; ++i) {
+    blocks[i] = (unsigned char*)Escape(malloc(500));
+    CHECK(blocks[i] != NULL);
+    memset(blocks[i], 1, 500);
+  }
+  return NULL;
+}
+
+static void TestDeadHeap(void) {
+  unsigned char** const blocks =
+      (unsigned char**)MapTouched(40000 * sizeof(void*));
+  const size_t start = ResidentBytes();
+  for (int round = 0; round < 3; ++round) {
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, AllocateAndDie, blocks), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_GE(ResidentBytes(), start + 18 * MIB);
+    for (size_t i = 0; i < 40000; ++i) free(blocks[i]);
+    if (OnHakmem()) CHECK_LE(ResidentBytes(), start + MIB);
+  }
+  munmap(blocks, 40000 * sizeof(void*));
+}
+
+int main(void) {
+  CheckHeapUnderTest();
+  alarm(280);
+  // qemu-user's own translations are in the emulated process's memory.
+  if (OnEmulator()) {
+    CHECK(Escape(malloc(1)) != NULL);
+    return CheckReport("memory_test (skipped under qemu)");
+  }
+  TestBurst(0, MIB, 0);
+  TestBurst(16, MIB, 150);
+  TestLarge();
+  TestDeadHeap();
+  return CheckReport("memory_test");
+}
