@@ -52,8 +52,6 @@ constexpr std::chrono::milliseconds kStopPatience(20000);
 constexpr int kLoadSeconds = 300;
 constexpr std::chrono::seconds kIdle(2);
 
-constexpr char kHakmem[] = "hakmem";
-
 struct Candidate {
   std::string name;
   std::string program;
@@ -169,7 +167,9 @@ int Closed(const Candidate& candidate, std::string* word) {
   }
   const int code = process.Wait(kStopPatience);
   // With libc's malloc the answer is no, and no reason has to be given.
-  if (code != 0 && candidate.name == kHakmem) absl::PrintF("\n%s", report);
+  if (code != 0 && candidate.program == absl::GetFlag(FLAGS_hakmem)) {
+    absl::PrintF("\n%s", report);
+  }
   *word = code == 0 ? "yes" : code == 1 ? "no" : "cannot tell";
   return code;
 }
@@ -193,7 +193,7 @@ void PrintTable(const Candidate& left, const Candidate& right,
       {"image_kib", "stripped image, KiB", 0},
   };
   std::vector<std::vector<std::string>> rows = {
-      {"", left.name, right.name, "ratio"}};
+      {"", left.name, right.name, "hakmem / libc"}};
   for (const auto& row : kRows) {
     const TableRow values = {row.name, row.decimals, left.values.at(row.key),
                              right.values.at(row.key)};
@@ -206,7 +206,7 @@ void PrintTable(const Candidate& left, const Candidate& right,
 
 std::vector<Candidate> Candidates() {
   std::vector<Candidate> both(2);
-  both[0].name = kHakmem;
+  both[0].name = absl::StrCat("hakmem ", absl::GetFlag(FLAGS_variant));
   both[0].program = absl::GetFlag(FLAGS_hakmem);
   both[0].image = absl::GetFlag(FLAGS_hakmem_image);
   both[1].name = "libc malloc";
@@ -227,7 +227,7 @@ int Compare() {
     for (size_t i = 0; i < both.size(); ++i) {
       Candidate& next = both[(i + static_cast<size_t>(round)) % both.size()];
       RunRound(round + 1, &next);
-      absl::PrintF("round %d, %-12s %.0f requests per second\n", round + 1,
+      absl::PrintF("round %d, %-16s %.0f requests per second\n", round + 1,
                    next.name + ":", next.values["requests_per_second"].back());
       std::fflush(stdout);
     }
@@ -236,7 +236,9 @@ int Compare() {
   const int open = Closed(both[0], &closed[0]);
   Closed(both[1], &closed[1]);
   PrintTable(both[0], both[1], closed[0], closed[1]);
-  absl::PrintF("Median (lowest to highest); ratio: median over the rounds.\n");
+  absl::PrintF(
+      "Median (lowest to highest); hakmem / libc: median of the "
+      "rounds' ratios.\n");
   if (open != 0) Die(1, "The link of the daemon with hakmem is not closed.");
   return 0;
 }

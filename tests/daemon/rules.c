@@ -56,9 +56,9 @@ static void OpenLibraries(lua_State* lua) {
   }
 }
 
-// Runs protected: argument 1 is the path of the rules file.
+// Runs protected: argument 1 is the path of the rules file, a char*.
 static int Load(lua_State* lua) {
-  const char* file = luaL_checkstring(lua, 1);
+  const char* file = lua_touserdata(lua, 1);
   OpenLibraries(lua);
   const char* slash = strrchr(file, '/');
   lua_pushlstring(lua, file, slash == NULL ? 0 : (size_t)(slash + 1 - file));
@@ -86,7 +86,7 @@ struct Rules* RulesOpen(const char* file, char* why, size_t size) {
   }
   lua_gc(lua, LUA_GCGEN, 0, 0);
   lua_pushcfunction(lua, Load);
-  lua_pushstring(lua, file);
+  lua_pushlightuserdata(lua, (void*)file);
   if (lua_pcall(lua, 1, 0, 0) != LUA_OK) {
     const char* message = lua_tostring(lua, -1);
     snprintf(why, size, "%s", message == NULL ? "no message" : message);
@@ -194,25 +194,29 @@ static int Apply(lua_State* lua) {
   return 0;
 }
 
-// Turns the error on top of the stack into a verdict and a sentence.
-static enum Verdict Explain(lua_State* lua, char* why, size_t size) {
+struct Explanation {
+  enum Verdict verdict;
+  char* why;
+  size_t size;
+};
+
+// Runs protected: argument 1 is an error value, 2 a struct Explanation.
+static int Explain(lua_State* lua) {
   static const struct {
     const char* field;
     enum Verdict verdict;
   } kKinds[] = {{"malformed", kMalformed}, {"rejected", kRejected}};
-  for (size_t i = 0; lua_istable(lua, -1) && i < 2; ++i) {
-    lua_pushstring(lua, kKinds[i].field);
-    lua_rawget(lua, -2);
-    const char* message = lua_tostring(lua, -1);
-    if (message != NULL) {
-      snprintf(why, size, "%s", message);
-      return kKinds[i].verdict;
-    }
-    lua_pop(lua, 1);
+  struct Explanation* explanation = lua_touserdata(lua, 2);
+  const char* message = lua_tostring(lua, 1);
+  for (size_t i = 0; lua_istable(lua, 1) && message == NULL && i < 2; ++i) {
+    lua_getfield(lua, 1, kKinds[i].field);
+    message = lua_tostring(lua, -1);
+    if (message != NULL) explanation->verdict = kKinds[i].verdict;
   }
-  const char* message = lua_tostring(lua, -1);
-  snprintf(why, size, "%s", message == NULL ? "no message" : message);
-  return kExhausted;
+  if (message != NULL) {
+    snprintf(explanation->why, explanation->size, "%s", message);
+  }
+  return 0;
 }
 
 enum Verdict RulesApply(struct Rules* rules, const char* text, size_t length,
@@ -221,9 +225,15 @@ enum Verdict RulesApply(struct Rules* rules, const char* text, size_t length,
   struct Call call = {text, length, NULL};
   lua_pushcfunction(lua, Apply);
   lua_pushlightuserdata(lua, &call);
-  enum Verdict verdict = kAccepted;
+  struct Explanation explanation = {kAccepted, why, size};
   if (lua_pcall(lua, 1, 0, 0) != LUA_OK) {
-    verdict = Explain(lua, why, size);
+    explanation.verdict = kExhausted;
+    snprintf(why, size, "not enough memory");
+    // If even this fails, it stays at that.
+    lua_pushcfunction(lua, Explain);
+    lua_insert(lua, -2);
+    lua_pushlightuserdata(lua, &explanation);
+    lua_pcall(lua, 2, 0, 0);
     RecordFree(call.record);
     call.record = NULL;
   }
@@ -231,5 +241,5 @@ enum Verdict RulesApply(struct Rules* rules, const char* text, size_t length,
   size_t bytes = (size_t)lua_gc(lua, LUA_GCCOUNT, 0) * 1024;
   atomic_store_explicit(&rules->bytes, bytes, memory_order_relaxed);
   *record = call.record;
-  return verdict;
+  return explanation.verdict;
 }
