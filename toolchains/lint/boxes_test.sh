@@ -34,11 +34,12 @@ check_includes() {
   done < <(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "${file}")
 }
 
-# Macros become constants in variant.h, and CPUs differ in cpu.h.
+# Macros become constants in variant.h; CPUs and C libraries differ in platform.
 check_conditionals() {
   local file="$1" lines
   case "${file}" in
-    alloc/base/variant.h | platform/cpu.h | alloc/wrap/hakmem.h) return ;;
+    alloc/base/variant.h | alloc/wrap/hakmem.h) return ;;
+    platform/cpu.h | platform/libc_kind.h) return ;;
   esac
   lines="$(grep -nE '^ *# *(if|ifdef|ifndef|elif|else)\b' "${file}" |
     grep -vE "#ifndef $(guard_of "${file}")\$")"
