@@ -1,0 +1,84 @@
+// Box:   base.   Uses: platform.   Must not know: what is locked.
+// Holds: what a lock counts about itself: nothing in release.
+// Locks: none.   Read next: alloc/base/pointers.h
+
+#ifndef HAKMEM_ALLOC_BASE_LOCK_STATS_H_
+#define HAKMEM_ALLOC_BASE_LOCK_STATS_H_
+
+#include <time.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace hakmem {
+
+template <bool kCounting>
+class LockStats;
+
+// An empty base: no member, no code, no symbol.
+template <>
+class LockStats<false> {
+ protected:
+  constexpr explicit LockStats(const char*) {}
+  void OnAcquired() {}
+  uint64_t OnContended() { return 0; }
+  void OnWaited(uint64_t, int, int) {}
+};
+
+template <>
+class LockStats<true> {
+ public:
+  const char* name() const { return name_; }
+  // relaxed everywhere: counters order nothing and are read as gauges.
+  uint64_t acquired() const { return Get(acquired_); }
+  uint64_t contended() const { return Get(contended_); }
+  uint64_t spins() const { return Get(spins_); }
+  uint64_t sleeps() const { return Get(sleeps_); }
+  uint64_t waited_ns() const { return Get(waited_ns_); }
+  uint64_t longest_ns() const { return Get(longest_ns_); }
+
+ protected:
+  constexpr explicit LockStats(const char* name) : name_(name) {}
+  void OnAcquired() { Add(acquired_, 1); }
+  uint64_t OnContended() {
+    Add(contended_, 1);
+    return Now();
+  }
+  // Called by the new holder: the maximum needs no loop.
+  void OnWaited(uint64_t since, int spins, int sleeps) {
+    const uint64_t waited = Now() - since;
+    Add(spins_, static_cast<uint64_t>(spins));
+    Add(sleeps_, static_cast<uint64_t>(sleeps));
+    Add(waited_ns_, waited);
+    if (waited > Get(longest_ns_)) {
+      longest_ns_.store(waited, std::memory_order_relaxed);
+    }
+  }
+
+ private:
+  using Counter = std::atomic<uint64_t>;
+  static uint64_t Get(const Counter& c) {
+    return c.load(std::memory_order_relaxed);
+  }
+  static void Add(Counter& c, uint64_t n) {
+    c.fetch_add(n, std::memory_order_relaxed);
+  }
+  static uint64_t Now() {
+    timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<uint64_t>(t.tv_sec) * 1000000000u +
+           static_cast<uint64_t>(t.tv_nsec);
+  }
+
+  const char* name_;
+  Counter acquired_{0};
+  Counter contended_{0};
+  Counter spins_{0};
+  Counter sleeps_{0};
+  Counter waited_ns_{0};
+  Counter longest_ns_{0};
+};
+
+}  // namespace hakmem
+
+#endif  // HAKMEM_ALLOC_BASE_LOCK_STATS_H_

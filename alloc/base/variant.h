@@ -1,0 +1,95 @@
+// Box:   base.   Uses: nothing.   Must not know: the boxes above.
+// Holds: the one place where macros become constants. One binary, one variant.
+// Locks: none.   Read next: alloc/base/lock.h
+
+#ifndef HAKMEM_ALLOC_BASE_VARIANT_H_
+#define HAKMEM_ALLOC_BASE_VARIANT_H_
+
+namespace hakmem {
+
+// What a variant switches on. Code asks with `if constexpr (kVariant.x)`, so
+// that every build type-checks every line.
+struct Variant {
+  const char* name;
+  // Foreign pointers go to libc's heap and are counted, instead of aborting.
+  bool domain_route = false;
+  // Locks count their acquisitions and waits.
+  bool lock_stats = false;
+  // The boxes check their own invariants on slow paths.
+  bool invariants = false;
+  // Links of free blocks are stored under a key, so that an overwritten one
+  // does not become an address of the attacker's choice.
+  bool encoded_links = false;
+  // Freed memory is zeroed, and found dirty at reuse: a write after free.
+  bool zero_on_free = false;
+  // A freed block waits among others before it is handed out again.
+  bool quarantine = false;
+  // The first block of a refill is drawn, not the lowest.
+  bool random_order = false;
+  // Inaccessible pages between slabs and around Large blocks.
+  bool guard_pages = false;
+  // Bytes behind the requested size are a pattern, checked at free.
+  bool canary = false;
+  // A sized delete must name the size that was asked for.
+  bool sized_check = false;
+  // Freed memory is filled with a pattern.
+  bool poison = false;
+};
+
+inline constexpr Variant kRelease = {.name = "release"};
+
+inline constexpr Variant kHardened = {.name = "hardened",
+                                      .encoded_links = true,
+                                      .zero_on_free = true,
+                                      .quarantine = true,
+                                      .random_order = true,
+                                      .guard_pages = true,
+                                      .canary = true,
+                                      .sized_check = true};
+
+inline constexpr Variant kChecked = {.name = "checked",
+                                     .domain_route = true,
+                                     .lock_stats = true,
+                                     .invariants = true,
+                                     .sized_check = true,
+                                     .poison = true};
+
+#if defined(HAKMEM_VARIANT_CHECKED)
+#define HAK_VARIANT "checked"
+inline constexpr Variant kVariant = kChecked;
+#elif defined(HAKMEM_VARIANT_HARDENED)
+#define HAK_VARIANT "hardened"
+inline constexpr Variant kVariant = kHardened;
+#elif defined(HAKMEM_VARIANT_RELEASE)
+#define HAK_VARIANT "release"
+inline constexpr Variant kVariant = kRelease;
+#else
+#error "Build hakmem with HAKMEM_VARIANT_{RELEASE,HARDENED,CHECKED} defined."
+#endif
+
+// How malloc gets into the program: under names that -Wl,--wrap redirects to,
+// or under its own. All entry points are written HAK_ENTRY(malloc).
+#if defined(HAKMEM_OVERRIDE)
+#define HAK_ENTRY(name) name
+#define HAK_MODE "override"
+inline constexpr bool kOverride = true;
+#else
+#define HAK_ENTRY(name) __wrap_##name
+#define HAK_MODE "wrap"
+inline constexpr bool kOverride = false;
+#endif
+
+// libc's private hooks are defined, so that a leak is a link error, unless
+// libc's heap is linked on purpose: then they are wrapped.
+#if defined(HAKMEM_VARIANT_CHECKED) && !defined(HAKMEM_OVERRIDE)
+#define HAK_HOOK(name) __wrap_##name
+#else
+#define HAK_HOOK(name) name
+#endif
+
+// Where libc's malloc cannot be called, nothing can be routed to it.
+inline constexpr bool kRoutesForeign = kVariant.domain_route && !kOverride;
+
+}  // namespace hakmem
+
+#endif  // HAKMEM_ALLOC_BASE_VARIANT_H_

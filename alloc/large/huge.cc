@@ -1,0 +1,223 @@
+// Box:   large.   Uses: superslab, base, platform.   Must not know: tiny, wrap.
+// Holds: the registry of Huge blocks: an open-addressed table by address.
+// Locks: huge; not held across a system call.   Read next: alloc/large/large.cc
+
+#include "alloc/large/huge.h"
+
+#include "alloc/base/lock.h"
+#include "alloc/base/pointers.h"
+#include "alloc/superslab/budget.h"
+#include "alloc/superslab/window.h"
+#include "platform/page_source.h"
+
+namespace hakmem::large {
+namespace {
+
+using superslab::AddTo;
+using superslab::g_budget;
+using superslab::TakeFrom;
+
+struct Entry {
+  uintptr_t address;  // 0: never used; kGone: was
+  size_t bytes;
+};
+constexpr uintptr_t kGone = 1;
+constexpr size_t kFirstSlots = 64;
+
+struct State {
+  Lock lock{"huge"};
+  Entry* slots = nullptr;
+  size_t capacity = 0;
+  size_t filled = 0;  // used or gone
+  size_t blocks = 0;
+  size_t bytes = 0;
+  // relaxed peek: frees of foreign pointers need no lock while there is none.
+  std::atomic<size_t> live{0};
+  Entry first[kFirstSlots] = {};
+};
+HAK_CONSTINIT State g_state;
+
+size_t HashOf(uintptr_t address) {
+  return (address >> 12) * 0x9E3779B97F4A7C15u >> 20;
+}
+
+Entry* LookupLocked(uintptr_t address) {
+  if (g_state.capacity == 0) return nullptr;
+  const size_t mask = g_state.capacity - 1;
+  for (size_t i = HashOf(address);; ++i) {
+    Entry& entry = g_state.slots[i & mask];
+    if (entry.address == address) return &entry;
+    if (entry.address == 0) return nullptr;
+  }
+}
+
+void PutLocked(Entry* slots, size_t capacity, Entry entry) {
+  size_t i = HashOf(entry.address);
+  while (slots[i & (capacity - 1)].address > kGone) ++i;
+  slots[i & (capacity - 1)] = entry;
+}
+
+void InsertLocked(Entry entry) {
+  PutLocked(g_state.slots, g_state.capacity, entry);
+  ++g_state.filled;
+  ++g_state.blocks;
+  g_state.bytes += entry.bytes;
+  // relaxed: see `live`.
+  g_state.live.fetch_add(1, std::memory_order_relaxed);
+}
+
+void RemoveLocked(Entry* entry) {
+  --g_state.blocks;
+  g_state.bytes -= entry->bytes;
+  entry->address = kGone;
+  // relaxed: see `live`.
+  g_state.live.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool HasRoomLocked() { return (g_state.filled + 1) * 2 <= g_state.capacity; }
+
+// Makes sure that one more entry fits. False: no memory.
+bool ReserveSlot() {
+  size_t capacity;
+  {
+    LockHolder hold(g_state.lock);
+    if (g_state.capacity == 0) {
+      g_state.slots = g_state.first;
+      g_state.capacity = kFirstSlots;
+    }
+    if (HasRoomLocked()) return true;
+    // Twice the blocks there are, so that entries that are gone drop out.
+    capacity = kFirstSlots;
+    while (capacity < (g_state.blocks + 1) * 4) capacity *= 2;
+  }
+  const size_t size = AlignUp(capacity * sizeof(Entry), platform::PageSize());
+  Entry* fresh = static_cast<Entry*>(platform::Map(nullptr, size));
+  if (fresh == nullptr) return false;
+  Entry* old = fresh;
+  size_t old_size = size;
+  {
+    LockHolder hold(g_state.lock);
+    if (!HasRoomLocked() && (g_state.blocks + 1) * 2 <= capacity) {
+      for (size_t i = 0; i < g_state.capacity; ++i) {
+        if (g_state.slots[i].address > kGone) {
+          PutLocked(fresh, capacity, g_state.slots[i]);
+        }
+      }
+      old = g_state.slots == g_state.first ? nullptr : g_state.slots;
+      old_size =
+          AlignUp(g_state.capacity * sizeof(Entry), platform::PageSize());
+      g_state.slots = fresh;
+      g_state.capacity = capacity;
+      g_state.filled = g_state.blocks;
+    }
+  }
+  if (old != nullptr) (void)platform::Unmap(old, old_size);
+  return true;
+}
+
+// `bytes` at a multiple of `alignment`; what was mapped too much is unmapped.
+void* MapAligned(size_t bytes, size_t alignment) {
+  const size_t page = platform::PageSize();
+  if (alignment <= page) return platform::Map(nullptr, bytes);
+  const size_t extra = alignment - page;
+  if (bytes + extra < bytes) return nullptr;
+  void* whole = platform::Map(nullptr, bytes + extra);
+  if (whole == nullptr) return nullptr;
+  const uintptr_t start = AddressOf(static_cast<char*>(whole));
+  const uintptr_t aligned = AlignUp(start, alignment);
+  const uintptr_t end = start + bytes + extra;
+  if (aligned > start) (void)platform::Unmap(whole, aligned - start);
+  if (end > aligned + bytes) {
+    (void)platform::Unmap(At<void>(aligned + bytes), end - aligned - bytes);
+  }
+  return At<void>(aligned);
+}
+
+}  // namespace
+
+void* AllocateHuge(size_t bytes, size_t alignment) {
+  if (superslab::WindowIsFixed()) return nullptr;
+  bytes = AlignUp(bytes, platform::PageSize());
+  for (;;) {
+    if (!ReserveSlot()) return nullptr;
+    void* block = MapAligned(bytes, alignment);
+    if (block == nullptr) return nullptr;
+    {
+      LockHolder hold(g_state.lock);
+      if (HasRoomLocked()) {
+        InsertLocked({AddressOf(static_cast<char*>(block)), bytes});
+        AddTo(g_budget.live, bytes);
+        return block;
+      }
+    }
+    (void)platform::Unmap(block, bytes);  // others took the slots; again
+  }
+}
+
+size_t FindHuge(const void* pointer) {
+  // relaxed peek: the block was inserted before its pointer was handed out.
+  if (g_state.live.load(std::memory_order_relaxed) == 0) return 0;
+  const uintptr_t address = AddressOf(static_cast<const char*>(pointer));
+  if (address <= kGone) return 0;
+  LockHolder hold(g_state.lock);
+  const Entry* entry = LookupLocked(address);
+  return entry == nullptr ? 0 : entry->bytes;
+}
+
+bool FreeHuge(void* pointer) {
+  size_t bytes;
+  {
+    LockHolder hold(g_state.lock);
+    Entry* entry = LookupLocked(AddressOf(static_cast<char*>(pointer)));
+    if (entry == nullptr) return false;
+    bytes = entry->bytes;
+    RemoveLocked(entry);
+  }
+  TakeFrom(g_budget.live, bytes);
+  // It cannot fail but for a lack of mappings; then the pages go at least.
+  if (!platform::Unmap(pointer, bytes)) {
+    (void)platform::Decommit(pointer, bytes);
+  }
+  return true;
+}
+
+void* ResizeHuge(void* pointer, size_t bytes) {
+  bytes = AlignUp(bytes, platform::PageSize());
+  if (!ReserveSlot()) return nullptr;
+  // Out of the table while it moves: the address may be somebody else's block
+  // before we are back.
+  size_t old_bytes;
+  {
+    LockHolder hold(g_state.lock);
+    Entry* entry = LookupLocked(AddressOf(static_cast<char*>(pointer)));
+    if (entry == nullptr) return nullptr;
+    old_bytes = entry->bytes;
+    RemoveLocked(entry);
+  }
+  void* moved = platform::Remap(pointer, old_bytes, bytes);
+  const size_t now = moved == nullptr ? old_bytes : bytes;
+  void* const place = moved == nullptr ? pointer : moved;
+  LockHolder hold(g_state.lock);
+  // The slot that became free above is still there: nothing shrinks a table.
+  InsertLocked({AddressOf(static_cast<char*>(place)), now});
+  AddTo(g_budget.live, now);
+  TakeFrom(g_budget.live, old_bytes);
+  return moved;
+}
+
+HugeCounts ReadHugeCounts() {
+  LockHolder hold(g_state.lock);
+  return {g_state.blocks, g_state.bytes};
+}
+
+void LockHugeForFork() { g_state.lock.Acquire(); }
+
+void UnlockHugeAfterFork(bool child) {
+  if (child) {
+    g_state.lock.ReleaseInChild();
+  } else {
+    g_state.lock.Release();
+  }
+}
+
+}  // namespace hakmem::large

@@ -1,0 +1,38 @@
+// Box:   large.   Uses: superslab, base, platform.   Must not know: tiny, wrap.
+// Holds: blocks that are mappings of their own, and the exact list of them.
+// Locks: huge; not held across a system call.   Read next: alloc/large/huge.cc
+
+#ifndef HAKMEM_ALLOC_LARGE_HUGE_H_
+#define HAKMEM_ALLOC_LARGE_HUGE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hakmem::large {
+
+// Zeroed memory of at least `bytes`. nullptr: none.
+[[nodiscard]] void* AllocateHuge(size_t bytes, size_t alignment);
+
+// Length of the Huge block that starts here; 0: none does. Reads nothing
+// through the pointer.
+size_t FindHuge(const void* pointer);
+
+// Unmaps a block that FindHuge knew. False: somebody else has just freed it.
+[[nodiscard]] bool FreeHuge(void* pointer);
+
+// The block with its content, at least `bytes` long, maybe elsewhere. nullptr:
+// not possible.
+[[nodiscard]] void* ResizeHuge(void* pointer, size_t bytes);
+
+struct HugeCounts {
+  size_t blocks;
+  size_t bytes;
+};
+HugeCounts ReadHugeCounts();
+
+void LockHugeForFork();
+void UnlockHugeAfterFork(bool child);
+
+}  // namespace hakmem::large
+
+#endif  // HAKMEM_ALLOC_LARGE_HUGE_H_

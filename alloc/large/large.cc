@@ -1,0 +1,214 @@
+// Box:   large.   Uses: superslab, base.   Must not know: tiny, wrap.
+// Holds: which of span and Huge, the thread's cache of short spans, and the
+//        verdict on pointers.
+// Locks: none here.   Read next: alloc/large/span_heap.cc
+
+#include "alloc/large/large.h"
+
+#include "alloc/base/pointers.h"
+#include "alloc/base/thread_phase.h"
+#include "alloc/large/huge.h"
+#include "alloc/large/span_heap.h"
+#include "alloc/superslab/budget.h"
+#include "platform/die.h"
+
+namespace hakmem::large {
+namespace {
+
+// Blocks above are mappings of their own: page faults are what they cost,
+// wherever they come from.
+constexpr size_t kMaxSpanBytes = size_t{32} << 20;
+
+// Short spans stay with the thread that freed them.
+constexpr unsigned kCachedUnits = 16;
+constexpr unsigned kBinSlots = 8;
+constexpr unsigned kThreadUnits = 32;  // 128 KiB in all
+
+struct SpanCache {
+  Unit slots[kCachedUnits][kBinSlots];
+  uint8_t count[kCachedUnits];
+  // Frees that may be cached: one per allocation. A thread that only frees
+  // keeps nothing.
+  uint8_t credit[kCachedUnits];
+  uint8_t units;
+};
+__thread SpanCache t_spans;
+
+size_t UnitsFor(size_t bytes) { return (bytes + kUnitBytes - 1) >> kUnitShift; }
+
+// Where in the first unit the block begins, in cache lines. `bytes` must fit.
+uint8_t ColorFor(Unit unit, size_t units, size_t bytes) {
+  const size_t slack = (units << kUnitShift) - bytes;
+  const size_t most = slack / platform::kCacheLine;
+  const size_t wanted = (unit ^ (unit >> 6)) & kMaxColor;
+  return static_cast<uint8_t>(wanted <= most ? wanted : wanted & (most / 2));
+}
+
+Unit TakeCached(size_t units) {
+  const size_t bin = units - 1;
+  if (units > kCachedUnits) return 0;
+  if (t_spans.credit[bin] < kBinSlots) ++t_spans.credit[bin];
+  if (t_spans.count[bin] == 0) return 0;
+  t_spans.units = static_cast<uint8_t>(t_spans.units - units);
+  return t_spans.slots[bin][--t_spans.count[bin]];
+}
+
+void FlushSlots(size_t bin, unsigned keep) {
+  while (t_spans.count[bin] > keep) {
+    const Unit unit = t_spans.slots[bin][--t_spans.count[bin]];
+    t_spans.units = static_cast<uint8_t>(t_spans.units - (bin + 1));
+    ReleaseSpan(unit);
+  }
+}
+
+bool PutCached(Unit unit, size_t units) {
+  const size_t bin = units - 1;
+  if (units > kCachedUnits || !MayCache()) return false;
+  if (t_spans.credit[bin] == 0) {
+    FlushSlots(bin, 0);
+    return false;
+  }
+  if (t_spans.count[bin] == kBinSlots) FlushSlots(bin, kBinSlots / 2);
+  if (t_spans.units + units > kThreadUnits) return false;
+  --t_spans.credit[bin];
+  t_spans.units = static_cast<uint8_t>(t_spans.units + units);
+  t_spans.slots[bin][t_spans.count[bin]++] = unit;
+  return true;
+}
+
+void* BlockAt(Unit unit, SpanTag tag) {
+  return At<void>(UnitAddress(unit) + tag.color * platform::kCacheLine);
+}
+
+[[noreturn]] void Report(void* pointer, Unit unit, const char* what) {
+  const SpanTag tag = ReadTag(unit);
+  const bool starts = BlockAt(unit, tag) == pointer;
+  platform::Line line;
+  line.Text("hakmem: ");
+  if (starts && tag.state != SpanState::kUsed &&
+      tag.state != SpanState::kInner && tag.state != SpanState::kTail) {
+    line.Text("double ").Text(what).Text(" of ").Pointer(pointer);
+    line.Text(" (Large, ").Number(size_t{tag.units} << kUnitShift);
+    line.Text(" bytes)");
+  } else {
+    line.Text("invalid ").Text(what).Text(" of ").Pointer(pointer);
+    line.Text(" (not the start of a Large block)");
+  }
+  platform::Die(line);
+}
+
+}  // namespace
+
+Block Allocate(size_t bytes, size_t alignment) {
+  if (bytes == 0) bytes = 1;
+  const size_t units = UnitsFor(bytes);
+  const size_t align_units =
+      alignment > kUnitBytes ? alignment >> kUnitShift : 1;
+  if (bytes <= kMaxSpanBytes && alignment <= kMaxSpanBytes) {
+    SpanTag tag{SpanState::kUsed, 0, static_cast<uint32_t>(units)};
+    SpanResult span{0, false};
+    if (align_units == 1) span.unit = TakeCached(units);
+    if (span.unit == 0) span = AcquireSpan(units, align_units);
+    if (span.unit != 0) {
+      if (alignment <= platform::kCacheLine) {
+        tag.color = ColorFor(span.unit, units, bytes);
+      }
+      WriteTag(span.unit, tag);
+      return {BlockAt(span.unit, tag), span.zeroed};
+    }
+  }
+  return {AllocateHuge(bytes, alignment), true};
+}
+
+Ownership Find(void* pointer, const char* what) {
+  const uintptr_t address = AddressOf(static_cast<char*>(pointer));
+  const uintptr_t offset = address - superslab::WindowBase();
+  if (offset < superslab::kWindowBytes) {
+    const int8_t kind = superslab::MapByte(offset >> superslab::kSlabShift);
+    if (kind == superslab::kLarge) {
+      const Unit unit = UnitOf(address);
+      const SpanTag tag = ReadTag(unit);
+      if (HAK_LIKELY(tag.state == SpanState::kUsed &&
+                     BlockAt(unit, tag) == pointer)) {
+        return Ownership::kSpan;
+      }
+      Report(pointer, unit, what);
+    }
+  }
+  return FindHuge(pointer) != 0 ? Ownership::kHuge : Ownership::kForeign;
+}
+
+size_t UsableSize(void* pointer, Ownership kind) {
+  if (kind == Ownership::kHuge) return FindHuge(pointer);
+  const SpanTag tag = ReadTag(UnitOf(AddressOf(static_cast<char*>(pointer))));
+  return (size_t{tag.units} << kUnitShift) - tag.color * platform::kCacheLine;
+}
+
+void Free(void* pointer, Ownership kind) {
+  if (kind == Ownership::kHuge) {
+    if (FreeHuge(pointer)) return superslab::PurgeIfOverBudget();
+    platform::Line line;
+    line.Text("hakmem: double free of ").Pointer(pointer).Text(" (Huge)");
+    platform::Die(line);
+  }
+  const Unit unit = UnitOf(AddressOf(static_cast<char*>(pointer)));
+  std::atomic<uint32_t>& word = TagWord(unit);
+  // relaxed: the CAS checks.
+  uint32_t old = word.load(std::memory_order_relaxed);
+  SpanTag tag = SpanTag::Unpack(old);
+  const bool live = tag.state == SpanState::kUsed;
+  tag.state = SpanState::kCached;
+  // relaxed: of two frees at once one fails here; the block's contents are
+  // dead, and what follows is ordered by this thread or by the spans' lock.
+  if (!live || !word.compare_exchange_strong(old, tag.Pack(),
+                                             std::memory_order_relaxed)) {
+    Report(pointer, unit, "free");
+  }
+  if (PutCached(unit, tag.units)) return;
+  ReleaseSpan(unit);
+  superslab::PurgeIfOverBudget();
+}
+
+void* Resize(void* pointer, Ownership kind, size_t bytes) {
+  if (kind == Ownership::kHuge) {
+    return bytes > kMaxSpanBytes ? ResizeHuge(pointer, bytes) : nullptr;
+  }
+  const Unit unit = UnitOf(AddressOf(static_cast<char*>(pointer)));
+  const SpanTag tag = ReadTag(unit);
+  const size_t units = UnitsFor(bytes + tag.color * platform::kCacheLine);
+  if (bytes > kMaxSpanBytes) return nullptr;
+  if (units == tag.units) return pointer;
+  if (!ResizeSpan(unit, units)) return nullptr;
+  superslab::PurgeIfOverBudget();
+  return pointer;
+}
+
+void FlushThread() {
+  for (size_t bin = 0; bin < kCachedUnits; ++bin) {
+    FlushSlots(bin, 0);
+    t_spans.credit[bin] = 0;
+  }
+}
+
+Counts ReadCounts() {
+  const SpanCounts spans = ReadSpanCounts();
+  const HugeCounts huge = ReadHugeCounts();
+  return {spans.used_spans,
+          spans.used_units << kUnitShift,
+          spans.free_units << kUnitShift,
+          size_t{t_spans.units} << kUnitShift,
+          huge.blocks,
+          huge.bytes};
+}
+
+void LockForFork() {
+  LockSpansForFork();
+  LockHugeForFork();
+}
+
+void UnlockAfterFork(bool child) {
+  UnlockHugeAfterFork(child);
+  UnlockSpansAfterFork(child);
+}
+
+}  // namespace hakmem::large

@@ -1,0 +1,52 @@
+// Box:   large.   Uses: superslab, base.   Must not know: tiny, wrap.
+// Holds: blocks above the size classes: spans of 4 KiB units in the window, and
+//        Huge blocks, which are mappings of their own.
+// Locks: none held by the caller.   Read next: alloc/large/large.cc
+
+#ifndef HAKMEM_ALLOC_LARGE_LARGE_H_
+#define HAKMEM_ALLOC_LARGE_LARGE_H_
+
+#include <cstddef>
+
+namespace hakmem::large {
+
+struct Block {
+  void* pointer;  // nullptr: no memory
+  bool zeroed;    // it reads as zero
+};
+
+// At least `bytes` at a multiple of `alignment`, a power of two >= 16.
+[[nodiscard]] Block Allocate(size_t bytes, size_t alignment);
+
+// Is this the start of a live block of ours? Faults on no pointer. A pointer
+// into a span that is no live block's start is reported, and the process
+// ended: `what` says what was to be done with it.
+enum class Ownership : unsigned char { kForeign, kSpan, kHuge };
+[[nodiscard]] Ownership Find(void* pointer, const char* what);
+
+// Of a pointer that Find() knows.
+size_t UsableSize(void* pointer, Ownership kind);
+void Free(void* pointer, Ownership kind);
+// The block becomes at least `bytes` long, and may move if it is Huge. nullptr:
+// not possible, nothing has changed.
+[[nodiscard]] void* Resize(void* pointer, Ownership kind, size_t bytes);
+
+// Gives the calling thread's cached spans back.
+void FlushThread();
+
+struct Counts {
+  size_t blocks;
+  size_t bytes;        // of blocks, whole units
+  size_t free_bytes;   // of free spans, dirty or not
+  size_t cached_here;  // bytes in the calling thread's cache
+  size_t huge_blocks;
+  size_t huge_bytes;
+};
+Counts ReadCounts();
+
+void LockForFork();
+void UnlockAfterFork(bool child);
+
+}  // namespace hakmem::large
+
+#endif  // HAKMEM_ALLOC_LARGE_LARGE_H_

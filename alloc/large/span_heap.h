@@ -1,0 +1,44 @@
+// Box:   large.   Uses: superslab, base.   Must not know: tiny, wrap.
+// Holds: the free spans of all threads: best fit, coalesced, dirty before
+// clean. Locks: spans; never across a system call. Read next:
+// alloc/large/span_heap.cc
+
+#ifndef HAKMEM_ALLOC_LARGE_SPAN_HEAP_H_
+#define HAKMEM_ALLOC_LARGE_SPAN_HEAP_H_
+
+#include <cstddef>
+
+#include "alloc/large/span_tag.h"
+
+namespace hakmem::large {
+
+struct SpanResult {
+  Unit unit;    // 0: no memory
+  bool zeroed;  // it reads as zero
+};
+
+// A span of `units`, its first unit at a multiple of `align_units` (a power of
+// two) in memory. Its tag says kUsed, colour 0. The caller holds no lock.
+[[nodiscard]] SpanResult AcquireSpan(size_t units, size_t align_units);
+
+// Frees a span whose tag the caller has moved from kUsed to kBusy. The caller
+// holds no lock and ends with PurgeIfOverBudget.
+void ReleaseSpan(Unit unit);
+
+// Makes the used span `new_units` long without moving it. False: not possible.
+[[nodiscard]] bool ResizeSpan(Unit unit, size_t new_units);
+
+// Gauges. `free_units` counts dirty and clean ones.
+struct SpanCounts {
+  size_t used_spans;
+  size_t used_units;
+  size_t free_units;
+};
+SpanCounts ReadSpanCounts();
+
+void LockSpansForFork();
+void UnlockSpansAfterFork(bool child);
+
+}  // namespace hakmem::large
+
+#endif  // HAKMEM_ALLOC_LARGE_SPAN_HEAP_H_

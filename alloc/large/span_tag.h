@@ -1,0 +1,96 @@
+// Box:   large.   Uses: superslab.   Must not know: tiny, wrap.
+// Holds: what is known of a span, out of line: one tag per 4 KiB of address.
+// Locks: by state, see below.   Read next: alloc/large/span_heap.h
+
+#ifndef HAKMEM_ALLOC_LARGE_SPAN_TAG_H_
+#define HAKMEM_ALLOC_LARGE_SPAN_TAG_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "alloc/superslab/window.h"
+
+namespace hakmem::large {
+
+// The granule of spans. Not a page size: on a kernel with 64 KiB pages a span
+// of 12 KiB shares its page, and a purge gives back whole pages only.
+inline constexpr unsigned kUnitShift = 12;
+inline constexpr size_t kUnitBytes = size_t{1} << kUnitShift;
+inline constexpr unsigned kUnitsPerSuper = superslab::kSuperBytes / kUnitBytes;
+
+enum class SpanState : uint8_t {
+  kInner = 0,  // not the first unit of anything
+  kUsed,       // a live block; changed by a CAS of whoever frees it
+  kCached,     // free, in the cache of one thread, which alone changes it
+  kDirty,      // free; from here on by the lock of the span heap
+  kClean,      // free and reads as zero
+  kBusy,       // on its way from kDirty to kClean
+  kTail,       // last unit of a free span of two units or more
+};
+
+// {state 3, colour 6, length 23}, of the first unit; a tail repeats the length.
+// A block starts `colour` cache lines into its span: blocks of whole pages
+// would otherwise all begin in the same cache set.
+struct SpanTag {
+  SpanState state;
+  uint8_t color;
+  uint32_t units;
+
+  static constexpr SpanTag Unpack(uint32_t tag) {
+    return {static_cast<SpanState>(tag & 7),
+            static_cast<uint8_t>((tag >> 3) & 63), tag >> 9};
+  }
+  constexpr uint32_t Pack() const {
+    return static_cast<uint32_t>(state) | (uint32_t{color} << 3) | (units << 9);
+  }
+  constexpr bool free() const {
+    return state == SpanState::kDirty || state == SpanState::kClean;
+  }
+};
+inline constexpr size_t kMaxUnits = (size_t{1} << 23) - 1;
+inline constexpr unsigned kMaxColor = 63;
+
+// Per SuperSlab that holds spans. `next` and `prev` link free spans of a size,
+// by the number of their first unit; 0: none.
+struct SpanMeta {
+  std::atomic<uint32_t> tags[kUnitsPerSuper];
+  uint32_t next[kUnitsPerSuper];
+  uint32_t prev[kUnitsPerSuper];
+};
+
+// Units are numbered through the window. Number 0 is never a span.
+using Unit = uint32_t;
+
+inline Unit UnitOf(uintptr_t address) {
+  return static_cast<Unit>((address - superslab::WindowBase()) >> kUnitShift);
+}
+inline uintptr_t UnitAddress(Unit unit) {
+  return superslab::WindowBase() + (size_t{unit} << kUnitShift);
+}
+// Of a unit whose slab map byte says kLarge.
+inline SpanMeta& MetaOf(Unit unit) {
+  // acquire: pairs with the release in span_heap.cc that published it.
+  return *static_cast<SpanMeta*>(superslab::Entry(unit / kUnitsPerSuper)
+                                     .spans.load(std::memory_order_acquire));
+}
+inline std::atomic<uint32_t>& TagWord(Unit unit) {
+  return MetaOf(unit).tags[unit % kUnitsPerSuper];
+}
+// relaxed, both: a used span's tag changes by CAS only, a free one's under the
+// lock; contents are passed on by whoever passes the block on.
+inline SpanTag ReadTag(Unit unit) {
+  return SpanTag::Unpack(TagWord(unit).load(std::memory_order_relaxed));
+}
+inline void WriteTag(Unit unit, SpanTag tag) {
+  TagWord(unit).store(tag.Pack(), std::memory_order_relaxed);
+}
+inline bool IsSpanUnit(Unit unit) {
+  const size_t slab = unit / (superslab::kSlabBytes / kUnitBytes);
+  return slab < superslab::kWindowSlabs &&
+         superslab::MapByte(slab) == superslab::kLarge;
+}
+
+}  // namespace hakmem::large
+
+#endif  // HAKMEM_ALLOC_LARGE_SPAN_TAG_H_

@@ -1,0 +1,28 @@
+// Box:   stats.   Uses: platform.   Must not know: wrap.
+// Holds: the totals as text, JSON and XML, without stdio.
+// Locks: none.   Read next: alloc/stats/report.cc
+
+#ifndef HAKMEM_ALLOC_STATS_REPORT_H_
+#define HAKMEM_ALLOC_STATS_REPORT_H_
+
+#include <cstddef>
+
+#include "alloc/stats/stats.h"
+
+namespace hakmem::stats {
+
+// Where text goes: a file descriptor, or somebody's stream.
+struct Sink {
+  void (*write)(void* context, const char* text, size_t bytes);
+  void* context;
+};
+Sink FdSink(const int* fd);
+
+void WriteText(const Totals& totals, Sink sink);
+void WriteJson(const Totals& totals, Sink sink);
+// In the shape of glibc's malloc_info, version 1.
+void WriteXml(const Totals& totals, Sink sink);
+
+}  // namespace hakmem::stats
+
+#endif  // HAKMEM_ALLOC_STATS_REPORT_H_

@@ -1,0 +1,76 @@
+// Box:   stats.   Uses: tiny, large, superslab.   Must not know: wrap.
+// Holds: the additions.
+// Locks: one heap's at a time.   Read next: alloc/stats/report.h
+
+#include "alloc/stats/stats.h"
+
+#include "alloc/large/large.h"
+#include "alloc/superslab/budget.h"
+#include "alloc/superslab/metadata.h"
+#include "alloc/superslab/slab_pool.h"
+#include "alloc/superslab/window.h"
+#include "alloc/tiny/registry.h"
+
+namespace hakmem::stats {
+namespace {
+
+void AddHeap(tiny::Heap& heap, Totals* totals) {
+  LockHolder hold(heap.lock);
+  for (unsigned c = 0; c < tiny::kClasses; ++c) {
+    const tiny::ClassCounts& counts = heap.counts[c];
+    ClassTotals& sum = totals->classes[c];
+    sum.slabs += counts.slabs;
+    sum.used += counts.used;
+    // relaxed: its thread writes it without the lock.
+    sum.cached += counts.cached.load(std::memory_order_relaxed);
+    sum.refilled += counts.refilled;
+    sum.flushed += counts.flushed;
+  }
+}
+
+}  // namespace
+
+void Read(Totals* totals) {
+  *totals = Totals{};
+  tiny::CountOrphans(totals->classes,
+                     [](void* classes, unsigned c, size_t used) {
+                       ClassTotals& sum = static_cast<ClassTotals*>(classes)[c];
+                       ++sum.slabs;
+                       sum.used += used;
+                     });
+  for (tiny::Heap* heap = tiny::FirstHeap(); heap != nullptr;
+       heap = heap->next_heap) {
+    AddHeap(*heap, totals);
+    ++totals->heaps;
+  }
+  const large::Counts large = large::ReadCounts();
+  totals->large_blocks = large.blocks;
+  totals->large_bytes = large.bytes;
+  totals->huge_blocks = large.huge_blocks;
+  totals->huge_bytes = large.huge_bytes;
+  totals->live = large.bytes + large.huge_bytes - large.cached_here;
+  totals->cached = large.cached_here;
+  for (unsigned c = 0; c < tiny::kClasses; ++c) {
+    ClassTotals& sum = totals->classes[c];
+    if (sum.cached > sum.used) sum.cached = sum.used;
+    totals->live += (sum.used - sum.cached) * tiny::kStride[c];
+    totals->cached += sum.cached * tiny::kStride[c];
+  }
+  const superslab::Budget& budget = superslab::g_budget;
+  totals->dirty = superslab::Read(budget.dirty);
+  totals->committed = superslab::Read(budget.live) + totals->dirty;
+  totals->purged = superslab::Read(budget.purged);
+  totals->metadata = superslab::MetadataBytes();
+  // relaxed: gauges.
+  totals->mapped =
+      size_t{superslab::g_window.mapped.load(std::memory_order_relaxed)}
+      << superslab::kSuperShift;
+  totals->peak_mapped =
+      size_t{superslab::g_window.peak_mapped.load(std::memory_order_relaxed)}
+      << superslab::kSuperShift;
+  const superslab::PoolCounts pool = superslab::ReadPoolCounts();
+  totals->slabs_from_pool = pool.from_pool;
+  totals->slabs_from_mapping = pool.from_mapping;
+}
+
+}  // namespace hakmem::stats

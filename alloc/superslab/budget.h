@@ -1,0 +1,62 @@
+// Box:   superslab.   Uses: platform.   Must not know: who frees.
+// Holds: how much free memory may stay dirty: the rule of return by volume.
+// Locks: none.   Read next: alloc/superslab/slab_pool.h
+
+#ifndef HAKMEM_ALLOC_SUPERSLAB_BUDGET_H_
+#define HAKMEM_ALLOC_SUPERSLAB_BUDGET_H_
+
+#include <atomic>
+#include <cstddef>
+
+#include "platform/cpu.h"
+
+namespace hakmem::superslab {
+
+// Bytes, shared by slabs and spans. `live`: in slabs and spans that are in use.
+// `dirty`: free, but its pages still belong to the process.
+struct Budget {
+  std::atomic<size_t> live;
+  std::atomic<size_t> dirty;
+  std::atomic<size_t> purged;  // ever given back: a gauge
+};
+extern Budget g_budget;
+
+inline constexpr size_t kMinDirty = size_t{512} << 10;
+
+// relaxed everywhere: a bound on volume, exact once all is quiet; orders
+// nothing.
+inline void AddTo(std::atomic<size_t>& counter, size_t bytes) {
+  counter.fetch_add(bytes, std::memory_order_relaxed);
+}
+inline void TakeFrom(std::atomic<size_t>& counter, size_t bytes) {
+  counter.fetch_sub(bytes, std::memory_order_relaxed);
+}
+inline size_t Read(const std::atomic<size_t>& counter) {
+  return counter.load(std::memory_order_relaxed);
+}
+
+inline size_t DirtyBound() {
+  const size_t share = Read(g_budget.live) / 8;
+  return share > kMinDirty ? share : kMinDirty;
+}
+inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
+
+// The box of spans gives back its dirty free spans through this, largest
+// first, until at most `keep` bytes are dirty. nullptr: there are no spans.
+using PurgeSpans = void (*)(size_t keep);
+extern std::atomic<PurgeSpans> g_purge_spans;
+
+// Gives free memory back until the rest is below `keep` bytes. Makes system
+// calls; the caller holds no lock.
+void Purge(size_t keep, size_t keep_supers);
+
+// The rule itself. Every free that may have released a slab or a span ends
+// here.
+inline void PurgeIfOverBudget() {
+  // Half of the bound: so that the next few frees need not purge again.
+  if (HAK_UNLIKELY(OverBudget())) Purge(DirtyBound() / 2, 1);
+}
+
+}  // namespace hakmem::superslab
+
+#endif  // HAKMEM_ALLOC_SUPERSLAB_BUDGET_H_

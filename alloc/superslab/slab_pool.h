@@ -1,0 +1,53 @@
+// Box:   superslab.   Uses: platform, base.   Must not know: size classes.
+// Holds: the pool of free slabs that all heaps share.
+// Locks: none held across a call; see slab_pool.cc.
+// Read next: alloc/superslab/slab_pool.cc
+
+#ifndef HAKMEM_ALLOC_SUPERSLAB_SLAB_POOL_H_
+#define HAKMEM_ALLOC_SUPERSLAB_SLAB_POOL_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "alloc/superslab/slab_descriptor.h"
+
+namespace hakmem::superslab {
+
+// Which stage served an acquire: gauges, in the order of their cost.
+struct PoolCounts {
+  uint64_t from_pool;
+  uint64_t from_mapping;
+  uint64_t released;
+};
+
+// A slab that belongs to the caller alone from now on. Its clean_pages say
+// which pages read as zero; its slab map byte is still what it was before.
+// nullptr: no memory. Lock-free unless a SuperSlab has to be mapped. The
+// caller holds no lock. Thread-safe.
+[[nodiscard]] SlabDescriptor* AcquireSlab();
+
+// Gives a slab back; nobody may hold a block of it. Its map byte becomes
+// kReleased. The caller holds no lock, and calls PurgeIfOverBudget afterwards.
+void ReleaseSlab(SlabDescriptor* slab);
+
+// Gives dirty slabs back to the kernel until at most `keep` bytes of free
+// memory, slabs and spans together, are dirty, and unmaps SuperSlabs that are
+// wholly free but `keep_supers`. Returns the bytes given back.
+size_t PurgeSlabs(size_t keep, size_t keep_supers);
+
+// Around fork: no SuperSlab is half mapped in the child.
+void LockPoolForFork();
+void UnlockPoolForFork(bool child);
+
+// All pages of a slab, as bits of clean_pages.
+uint16_t AllPages();
+unsigned PagesPerSlab();
+
+PoolCounts ReadPoolCounts();
+
+// The free slabs of a SuperSlab; a walk for statistics and checks.
+uint16_t FreeSlabs(size_t super_index);
+
+}  // namespace hakmem::superslab
+
+#endif  // HAKMEM_ALLOC_SUPERSLAB_SLAB_POOL_H_

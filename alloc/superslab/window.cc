@@ -1,0 +1,272 @@
+// Box:   superslab.   Uses: platform, base.   Must not know: size classes.
+// Holds: where the window lies, and how SuperSlabs are claimed in it.
+// Locks: window (leaf), never across a system call.
+// Read next: alloc/superslab/slab_pool.h
+
+#include "alloc/superslab/window.h"
+
+#include "alloc/base/pointers.h"
+#include "platform/page_source.h"
+
+namespace hakmem::superslab {
+
+HAK_CONSTINIT WindowState g_window = {};
+HAK_CONSTINIT Lock g_window_lock{"window"};
+HAK_CONSTINIT std::atomic<uintptr_t> g_window_base{uintptr_t{1} << 63};
+
+// An alias of g_window.map, see window.h.
+__asm__(
+    ".globl hakmem_map\n.hidden hakmem_map\n"
+    ".set hakmem_map, hakmem_window + 1049664\n");
+static_assert(offsetof(WindowState, map) == 1049664,
+              "write the new offset into the line above");
+
+namespace {
+
+// After so many hints that were not honoured we take what the kernel gives:
+// some sandboxes and Valgrind never honour any.
+constexpr uint32_t kMaxMisses = 8;
+
+constexpr size_t kLowClaims = 256;  // bits of claimed_low
+
+bool TestClaimed(size_t i) {
+  const uint64_t* word = i < kLowClaims
+                             ? &g_window.claimed_low[i / 64]
+                             : &g_window.claimed_high[i / 64 - kLowClaims / 64];
+  return (*word >> (i % 64)) & 1;
+}
+
+void SetClaimed(size_t first, size_t count, bool claimed) {
+  for (size_t i = first; i < first + count; ++i) {
+    uint64_t* word = i < kLowClaims
+                         ? &g_window.claimed_low[i / 64]
+                         : &g_window.claimed_high[i / 64 - kLowClaims / 64];
+    const uint64_t bit = uint64_t{1} << (i % 64);
+    *word = claimed ? *word | bit : *word & ~bit;
+  }
+}
+
+// The zone in which mappings at a hint are out of everybody's way: far from
+// brk, stack and mmap_base (measured: design-reasons 26). With 39 bits of
+// address space [32 GiB, 192 GiB), with 47 or more [4 TiB, 16 TiB).
+uintptr_t ChooseBase() {
+  const size_t page = platform::PageSize();
+  void* probe = platform::Map(nullptr, page);
+  if (probe == nullptr) return 0;
+  // The kernel's own choice is where the randomness comes from: no getrandom,
+  // which sandboxes do not expect from malloc.
+  const uintptr_t entropy =
+      (AddressOf(static_cast<char*>(probe)) / page) * 0x9E3779B97F4A7C15u >> 16;
+  (void)platform::Unmap(probe, page);
+  const uintptr_t stack =
+      AddressOf(static_cast<char*>(__builtin_frame_address(0)));
+  unsigned bits = 64 - static_cast<unsigned>(__builtin_clzl(stack));
+  uintptr_t low = uintptr_t{32} << 30;
+  uintptr_t high = uintptr_t{192} << 30;
+  if (bits > 39) {
+    if (bits > 47) bits = 47;
+    low = uintptr_t{1} << (bits - 5);
+    high = uintptr_t{1} << (bits - 3);
+  }
+  const uintptr_t room = high - low - kWindowBytes;
+  return low + AlignDown(entropy % room, kSuperBytes);
+}
+
+// False: no memory, try again next time.
+bool EnsureWindow() {
+  // acquire: pairs with the release below; `base` is set.
+  uint32_t state = g_window.init.load(std::memory_order_acquire);
+  while (state < 2) {
+    // acquire on both: whoever makes the window sees a failed try's end.
+    if (state == 0 &&
+        g_window.init.compare_exchange_strong(
+            state, 1, std::memory_order_acquire, std::memory_order_acquire)) {
+      const uintptr_t base = ChooseBase();
+      // relaxed: published by the release below.
+      if (base != 0) g_window_base.store(base, std::memory_order_relaxed);
+      // release: pairs with the acquires above.
+      g_window.init.store(base != 0 ? 2 : 0, std::memory_order_release);
+      platform::FutexWake(&g_window.init, 1 << 30);
+      return base != 0;
+    }
+    if (state == 1) platform::FutexWait(&g_window.init, 1);
+    // acquire: as above.
+    state = g_window.init.load(std::memory_order_acquire);
+  }
+  return true;
+}
+
+// The lowest run of unclaimed SuperSlabs, now claimed, or kNoSuper.
+size_t ReserveRun(size_t count) {
+  LockHolder hold(g_window_lock);
+  const size_t limit = g_window.limit != 0 ? g_window.limit : kWindowSupers;
+  // relaxed: a limit, not an order.
+  if (g_window.mapped.load(std::memory_order_relaxed) + count > limit) {
+    return kNoSuper;
+  }
+  size_t run = 0;
+  // SuperSlab 0 is never used: 0 may then mean "none" to the boxes above.
+  if (g_window.claim_hint == 0) g_window.claim_hint = 1;
+  for (size_t i = g_window.claim_hint; i < kWindowSupers; ++i) {
+    run = TestClaimed(i) ? 0 : run + 1;
+    if (run < count) continue;
+    const size_t first = i + 1 - count;
+    SetClaimed(first, count, true);
+    if (first == g_window.claim_hint) {
+      g_window.claim_hint = static_cast<uint32_t>(i + 1);
+    }
+    // relaxed: written under the lock, read as a bound for walks.
+    if (g_window.high_water.load(std::memory_order_relaxed) < i + 1) {
+      g_window.high_water.store(static_cast<uint32_t>(i + 1),
+                                std::memory_order_relaxed);
+    }
+    return first;
+  }
+  return kNoSuper;
+}
+
+void GiveUpRun(size_t first, size_t count) {
+  LockHolder hold(g_window_lock);
+  SetClaimed(first, count, false);
+  if (first < g_window.claim_hint) {
+    g_window.claim_hint = static_cast<uint32_t>(first);
+  }
+}
+
+// Maps somewhere, aligned, and claims that place if it lies in the window.
+size_t MapAnywhere(size_t count) {
+  const size_t bytes = count << kSuperShift;
+  char* whole = static_cast<char*>(platform::Map(nullptr, bytes + kSuperBytes));
+  if (whole == nullptr) return kNoSuper;
+  const uintptr_t start = AddressOf(whole);
+  const uintptr_t aligned = AlignUp(start, kSuperBytes);
+  const size_t front = aligned - start;
+  if (front != 0) (void)platform::Unmap(whole, front);
+  if (front != kSuperBytes) {
+    (void)platform::Unmap(At<void>(aligned + bytes), kSuperBytes - front);
+  }
+  {
+    LockHolder hold(g_window_lock);
+    // relaxed, both: counts and a bound, ordered by the lock.
+    if (g_window.mapped.load(std::memory_order_relaxed) == 0) {
+      // Nothing lives in the window yet: put it around what we were given,
+      // which is followed by lower addresses on Linux.
+      g_window_base.store(
+          aligned > kWindowBytes / 2 ? aligned - kWindowBytes / 2 : 0,
+          std::memory_order_relaxed);
+      SetClaimed(0, kWindowSupers, false);
+    }
+    const size_t first = (aligned - WindowBase()) >> kSuperShift;
+    if (first < kWindowSupers && count <= kWindowSupers - first) {
+      SetClaimed(first, count, true);
+      if (g_window.high_water.load(std::memory_order_relaxed) < first + count) {
+        g_window.high_water.store(static_cast<uint32_t>(first + count),
+                                  std::memory_order_relaxed);
+      }
+      return first;
+    }
+  }
+  (void)platform::Unmap(At<void>(aligned), bytes);
+  return kNoSuper;
+}
+
+void CountMapped(size_t first, size_t count) {
+  const uint32_t added = static_cast<uint32_t>(count);
+  // relaxed, all: gauges.
+  const uint32_t now =
+      g_window.mapped.fetch_add(added, std::memory_order_relaxed) + added;
+  if (g_window.peak_mapped.load(std::memory_order_relaxed) < now) {
+    g_window.peak_mapped.store(now, std::memory_order_relaxed);
+  }
+  if (!WindowIsFixed()) {
+    platform::PreferSmallPages(At<void>(SuperAddress(first)),
+                               count << kSuperShift);
+  }
+}
+
+}  // namespace
+
+bool WindowIsFixed() {
+  // relaxed: set once before the first allocation.
+  return g_window.init.load(std::memory_order_relaxed) == 3;
+}
+
+size_t ClaimSupers(size_t count) {
+  if (count == 0 || count > kWindowSupers) return kNoSuper;
+  if (!WindowIsFixed() && !EnsureWindow()) return kNoSuper;
+  for (;;) {
+    bool hints_work;
+    {
+      LockHolder hold(g_window_lock);
+      hints_work = g_window.misses < kMaxMisses;
+    }
+    if (!hints_work) {
+      const size_t first = MapAnywhere(count);
+      if (first != kNoSuper) CountMapped(first, count);
+      return first;
+    }
+    const size_t first = ReserveRun(count);
+    if (first == kNoSuper) return kNoSuper;
+    if (WindowIsFixed()) {
+      CountMapped(first, count);
+      return first;
+    }
+    void* wanted = At<void>(SuperAddress(first));
+    void* got = platform::Map(wanted, count << kSuperShift);
+    if (got == wanted) {
+      CountMapped(first, count);
+      LockHolder hold(g_window_lock);
+      g_window.misses = 0;
+      return first;
+    }
+    if (got == nullptr) {  // a limit, not a taken address: final
+      GiveUpRun(first, count);
+      return kNoSuper;
+    }
+    (void)platform::Unmap(got, count << kSuperShift);
+    // Somebody else's mapping is there. Its first SuperSlab stays claimed, so
+    // that the next try starts behind it.
+    if (count > 1) GiveUpRun(first + 1, count - 1);
+    LockHolder hold(g_window_lock);
+    ++g_window.misses;
+  }
+}
+
+bool UnclaimSupers(size_t first, size_t count) {
+  if (WindowIsFixed()) return false;
+  if (!platform::Unmap(At<void>(SuperAddress(first)), count << kSuperShift)) {
+    return false;
+  }
+  // relaxed: a gauge.
+  g_window.mapped.fetch_sub(static_cast<uint32_t>(count),
+                            std::memory_order_relaxed);
+  GiveUpRun(first, count);
+  return true;
+}
+
+bool MakeFixedWindow(uintptr_t base, size_t supers) {
+  uint32_t expected = 0;
+  // acquire: as in EnsureWindow.
+  if (!g_window.init.compare_exchange_strong(expected, 1,
+                                             std::memory_order_acquire)) {
+    return false;
+  }
+  g_window.limit = static_cast<uint32_t>(supers);
+  // relaxed: published by the release below.
+  g_window_base.store(base, std::memory_order_relaxed);
+  // release: pairs with the acquires in EnsureWindow.
+  g_window.init.store(3, std::memory_order_release);
+  return true;
+}
+
+void LockWindowForFork() { g_window_lock.Acquire(); }
+
+void UnlockWindowForFork(bool child) {
+  if (child) {
+    g_window_lock.ReleaseInChild();
+  } else {
+    g_window_lock.Release();
+  }
+}
+
+}  // namespace hakmem::superslab

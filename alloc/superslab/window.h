@@ -1,0 +1,119 @@
+// Box:   superslab.   Uses: platform, base.   Must not know: size classes.
+// Holds: the window of address space, the slab map, the SuperSlab table.
+// Locks: window (leaf).   Read next: alloc/superslab/window.cc
+
+#ifndef HAKMEM_ALLOC_SUPERSLAB_WINDOW_H_
+#define HAKMEM_ALLOC_SUPERSLAB_WINDOW_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "alloc/base/lock.h"
+#include "alloc/base/pointers.h"
+#include "alloc/superslab/geometry.h"
+#include "alloc/superslab/slab_descriptor.h"
+
+namespace hakmem::superslab {
+
+// One SuperSlab of the window.
+struct SuperEntry {
+  // Set when slabs were first carved there; stays when it is unmapped.
+  std::atomic<SuperMeta*> slabs;
+  // The same for spans: what alloc/large keeps per SuperSlab.
+  std::atomic<void*> spans;
+};
+
+inline constexpr size_t kHotPage = 4096;  // a layout unit, not a page size
+
+// Everything that a small program touches of the window lies in one page: the
+// table grows down from it and the map grows up. 2 MiB of .bss, untouched.
+struct alignas(kHotPage) WindowState {
+  char lead[32 * sizeof(SuperEntry)];
+  SuperEntry table[kWindowSupers];  // backwards: see Entry()
+
+  std::atomic<uint32_t> init;  // WindowInit
+  // By g_window_lock: SuperSlabs below are claimed. A claimed SuperSlab is
+  // mapped, about to be, or an address that somebody else holds.
+  uint32_t claim_hint;
+  uint32_t misses;  // hints in a row that the kernel did not honour
+  uint32_t limit;   // SuperSlabs that may be mapped; 0: as many as there are
+  std::atomic<uint32_t> high_water;  // no SuperSlab at or above was claimed
+  std::atomic<uint32_t> mapped;      // SuperSlabs
+  std::atomic<uint32_t> peak_mapped;
+  uint32_t padding;
+  uint64_t claimed_low[4];  // claim bits of the first 256 SuperSlabs
+  // Bit i: one of SuperSlabs 16i..16i+15 may have a slab in the pool.
+  std::atomic<uint64_t> available[kWindowSupers / 16 / 64];
+
+  int8_t map[kWindowSlabs];
+
+  uint64_t claimed_high[kWindowSupers / 64 - 4];
+};
+extern WindowState g_window __asm__("hakmem_window") HAK_HIDDEN;
+extern Lock g_window_lock;
+
+// The map once more, under a name of its own: an address that needs no
+// addition on the fast path. The offset is a text in window.cc, checked there.
+extern int8_t g_map[kWindowSlabs] __asm__("hakmem_map") HAK_HIDDEN;
+
+// 1 << 63 until there is a window, so that NULL and every foreign address fail
+// the compare against it, whichever mix of old and new values a thread sees.
+extern std::atomic<uintptr_t> g_window_base HAK_HIDDEN;
+
+HAK_INLINE uintptr_t WindowBase() {
+  // relaxed: any mix of old and new values is safe, see above. Whoever passes
+  // a block to another thread also passes what made it visible.
+  return g_window_base.load(std::memory_order_relaxed);
+}
+HAK_INLINE size_t SlabIndex(uintptr_t address) {
+  return (address - WindowBase()) >> kSlabShift;
+}
+HAK_INLINE int8_t MapByte(size_t slab_index) {
+  // Plain: a block's slab was published before the block was handed out, and
+  // whoever asks about another pointer may get the old answer or the new.
+  return g_map[slab_index];
+}
+inline void SetMapByte(size_t slab_index, int8_t kind) {
+  // relaxed: as above.
+  __atomic_store_n(&g_map[slab_index], kind, __ATOMIC_RELAXED);
+}
+inline uintptr_t SlabAddress(size_t slab_index) {
+  return WindowBase() + (slab_index << kSlabShift);
+}
+inline uintptr_t SuperAddress(size_t super_index) {
+  return WindowBase() + (super_index << kSuperShift);
+}
+inline SuperEntry& Entry(size_t super_index) {
+  return g_window.table[kWindowSupers - 1 - super_index];
+}
+// Of a slab that holds blocks, or did.
+inline SlabDescriptor* Descriptor(size_t slab_index) {
+  // acquire: pairs with the release in slab_pool.cc that published it.
+  SuperMeta* meta =
+      Entry(slab_index / kSlabsPerSuper).slabs.load(std::memory_order_acquire);
+  return &meta->slabs[slab_index % kSlabsPerSuper].descriptor;
+}
+
+inline constexpr size_t kNoSuper = ~size_t{0};
+
+// Maps `count` adjacent SuperSlabs and returns the index of the first, or
+// kNoSuper: no memory. The memory reads as zero. Makes system calls; the
+// caller holds no lock. Thread-safe.
+[[nodiscard]] size_t ClaimSupers(size_t count);
+
+// Unmaps what ClaimSupers gave, or a part of it. False: it is still mapped and
+// claimed. The slab map must say kReleased or kNeverOurs of it by now.
+[[nodiscard]] bool UnclaimSupers(size_t first, size_t count);
+
+// The window becomes this range; nothing outside of it is ever mapped. False:
+// there is a window already. `base` is aligned to a SuperSlab.
+[[nodiscard]] bool MakeFixedWindow(uintptr_t base, size_t supers);
+bool WindowIsFixed();
+
+void LockWindowForFork();
+void UnlockWindowForFork(bool child);
+
+}  // namespace hakmem::superslab
+
+#endif  // HAKMEM_ALLOC_SUPERSLAB_WINDOW_H_

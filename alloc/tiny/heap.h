@@ -1,0 +1,181 @@
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
+// Holds: the heap: the slabs that one thread owns, and how blocks leave and
+//        enter them. Everything here runs on slow paths.
+// Locks: each heap has one; "Locked" functions are called with it held.
+// Read next: alloc/tiny/heap.cc
+
+#ifndef HAKMEM_ALLOC_TINY_HEAP_H_
+#define HAKMEM_ALLOC_TINY_HEAP_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "alloc/base/lock.h"
+#include "alloc/superslab/slab_descriptor.h"
+#include "alloc/superslab/slab_pool.h"
+#include "alloc/superslab/window.h"
+#include "alloc/tiny/header.h"
+#include "alloc/tiny/size_class.h"
+
+namespace hakmem::tiny {
+
+using superslab::SlabDescriptor;
+
+// SlabDescriptor::list. Every slab of a heap is on exactly one of its lists.
+enum ListId : uint8_t {
+  kNoList = 0,
+  kPartial,  // has free blocks, or may have (remote ones)
+  kAligned,  // the same, for slabs whose blocks are aligned
+  kFull,     // has none: state FULL, unless a notify is on its way
+  kPurging,  // its free pages are being given back; nobody else touches it
+  kOrphans,  // not of a heap: in the registry, waiting to be adopted
+};
+
+// SlabDescriptor::flags.
+enum SlabFlags : uint8_t {
+  // The slab sits in `full`, but somebody's CAS has opened it: its notify will
+  // come, and until then the slab must not be released.
+  kNotifyPending = 1,
+  // Wholly free, kept for the next malloc of its class.
+  kKept = 2,
+};
+
+// Blocks linked through their first word.
+struct Chain {
+  void* head = nullptr;
+  void* tail = nullptr;
+  unsigned count = 0;
+};
+
+// Counters of one class: written under the heap's lock, read under it too.
+struct ClassCounts {
+  uint32_t slabs;
+  uint32_t used;  // blocks live or in thread caches
+  // In the cache of the heap's thread when it last refilled or flushed.
+  // relaxed: written by that thread without the lock.
+  std::atomic<uint32_t> cached;
+  uint64_t refilled;
+  uint64_t flushed;
+};
+
+struct Heap {
+  Lock lock{"heap"};
+  // relaxed reads decide whether a notifier must help; see remote_free.cc.
+  std::atomic<bool> idle{false};
+  // release push, acquire take-all: pairs a slab's CAS with our collect.
+  std::atomic<SlabDescriptor*> notify{nullptr};
+  Heap* next_heap = nullptr;  // all heaps there ever were; by registry lock
+  Heap* next_idle = nullptr;
+  uint32_t id = 0;
+  uint8_t kept = 0;  // slabs with kKept
+  SlabDescriptor* partial[kClasses] = {};
+  SlabDescriptor* aligned = nullptr;
+  SlabDescriptor* full = nullptr;
+  SlabDescriptor* purging = nullptr;
+  // Bytes of slabs' pages that were written, and of blocks out of the slabs:
+  // the difference is what a sweep could give back at most.
+  size_t dirty_bytes = 0;
+  size_t used_bytes = 0;
+  size_t swept_floor = 0;  // the difference that the last sweep left
+  ClassCounts counts[kClasses] = {};
+};
+
+inline size_t SparseBytes(const Heap& heap) {
+  return heap.dirty_bytes > heap.used_bytes ? heap.dirty_bytes - heap.used_bytes
+                                            : 0;
+}
+
+inline constexpr unsigned kMaxKept = 2;  // 128 KiB
+
+// The geometry of a fresh slab. `stride` and `first` in bytes.
+void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,
+                    size_t stride, size_t first, ListId list);
+
+// Appends up to `want` free blocks of the slab to `out`, headers free, links
+// set. Fewer if it has fewer, or if one more would touch a page that nobody
+// has touched yet. `damaged`: a free block whose header was overwritten.
+struct TakeResult {
+  unsigned count;
+  void* damaged;
+};
+TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
+                            Chain* out);
+
+// The same from the heap's slabs of a class. Slabs that turn out to have no
+// free block are put aside.
+TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
+                                 Chain* out);
+
+// One free block at a multiple of `alignment`, of a class, from the heap's
+// aligned slabs.
+TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
+                             Chain* out);
+
+// What was wrong with a block that came back.
+enum class ReturnError : uint8_t { kNone, kNotABlock, kAlreadyFree };
+
+// Marks a block of the heap's own slab free. `keep_empty`: the class is in
+// use, so a slab that runs empty may be kept for it.
+ReturnError ReturnBlockLocked(Heap& heap, SlabDescriptor* slab,
+                              uintptr_t address, bool keep_empty);
+// Does a block of this slab start at `address`?
+bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address);
+// Is it marked free? (Not: in a cache, or on its way back.)
+bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address);
+// Takes what others have freed into the slab, and releases it if that was all.
+void CollectAndSettleLocked(Heap& heap, SlabDescriptor* slab);
+// Takes what others have freed, as a chain. True: there was something.
+bool CollectLocked(SlabDescriptor* slab);
+// Puts the collected chain into the bitmap.
+void SettleChainLocked(Heap& heap, SlabDescriptor* slab);
+// Looks again at slabs that others opened.
+void DrainNotifyLocked(Heap& heap);
+// Releases the slab to the pool if all its blocks are free and no notify is
+// on its way. True: it is gone.
+bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab, bool keep_empty);
+// Gives up all kept slabs.
+void ReleaseKeptLocked(Heap& heap);
+
+void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list);
+// On which of the two lists of open slabs does it belong?
+ListId OpenList(const SlabDescriptor* slab);
+void UnlinkLocked(Heap& heap, SlabDescriptor* slab);
+
+// Takes a slab over into the heap's books (adoption), or out of them.
+void AddToBooksLocked(Heap& heap, SlabDescriptor* slab);
+void TakeFromBooksLocked(Heap& heap, SlabDescriptor* slab);
+
+// Have free pages of sparse slabs become too many?
+bool SweepIsDueLocked(Heap& heap);
+// Gives free pages of sparse slabs back. The caller holds no lock. Returns
+// bytes given back.
+size_t SweepHeap(Heap& heap);
+
+inline uintptr_t SlabBase(const SlabDescriptor* slab) {
+  return superslab::SlabAddress(slab->slab_index);
+}
+inline size_t StrideBytes(const SlabDescriptor* slab) {
+  return size_t{slab->stride_units} * kUnit;
+}
+inline uint8_t ListOf(const SlabDescriptor* slab) {
+  return slab->list.load(std::memory_order_relaxed);
+}
+inline void SetList(SlabDescriptor* slab, uint8_t list) {
+  slab->list.store(list, std::memory_order_relaxed);
+}
+inline unsigned ClassOf(const SlabDescriptor* slab) {
+  return ClassOfLive(slab->token);
+}
+// relaxed: written under the owner's lock; others read it as a hint, or after
+// an acquire that found the slab ORPHAN, when it no longer changes.
+inline uint16_t UsedOf(const SlabDescriptor* slab) {
+  return slab->used.load(std::memory_order_relaxed);
+}
+inline void SetUsed(SlabDescriptor* slab, unsigned used) {
+  slab->used.store(static_cast<uint16_t>(used), std::memory_order_relaxed);
+}
+
+}  // namespace hakmem::tiny
+
+#endif  // HAKMEM_ALLOC_TINY_HEAP_H_

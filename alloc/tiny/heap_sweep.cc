@@ -1,0 +1,149 @@
+// Box:   tiny.   Uses: superslab, platform.   Must not know: wrap, large.
+// Holds: the return of free pages inside slabs that are in use.
+// Locks: the heap's, but never across the madvise: a slab that is being purged
+//        is on a list of its own, where nobody takes blocks or releases it.
+// Read next: alloc/tiny/remote_free.cc
+
+#include "alloc/superslab/budget.h"
+#include "alloc/tiny/heap.h"
+#include "platform/page_source.h"
+
+namespace hakmem::tiny {
+namespace {
+
+using superslab::FreeBits;
+
+// What a sweep must promise to give back before it is worth the walk.
+constexpr size_t kMinSparse = size_t{128} << 10;
+
+// Are the blocks lo..hi all marked free?
+bool AllFree(const uint64_t* bits, unsigned lo, unsigned hi) {
+  for (unsigned i = lo; i <= hi;) {
+    const unsigned from = i % 64;
+    const unsigned to = hi - i < 63 - from ? from + (hi - i) : 63;
+    const uint64_t mask = (~uint64_t{0} >> (63 - (to - from))) << from;
+    if ((bits[i / 64] & mask) != mask) return false;
+    i += to - from + 1;
+  }
+  return true;
+}
+
+// Written pages that no block which is out overlaps. A block overlaps from its
+// header byte on: one that starts at a page's end has its header in that page.
+uint16_t PurgeablePages(SlabDescriptor* slab) {
+  const size_t page = platform::PageSize();
+  const size_t stride = StrideBytes(slab);
+  const size_t first = size_t{slab->first_units} * kUnit;
+  unsigned result = 0;
+  for (unsigned p = 0; p < superslab::PagesPerSlab(); ++p) {
+    if (((slab->clean_pages >> p) & 1) != 0) continue;
+    const size_t start = p * page;
+    const size_t end = start + page;
+    if (end < first) continue;
+    size_t hi = (end - first) / stride;
+    if (hi >= slab->capacity) hi = slab->capacity - 1u;
+    const size_t lo =
+        start + 2 > stride + first ? (start + 1 - first) / stride : 0;
+    if (lo > hi || AllFree(FreeBits(slab), static_cast<unsigned>(lo),
+                           static_cast<unsigned>(hi))) {
+      result |= 1u << p;
+    }
+  }
+  return static_cast<uint16_t>(result);
+}
+
+// Moves a slab to `purging` if it has something to give.
+size_t PreparePurgeLocked(Heap& heap, SlabDescriptor* slab) {
+  if ((slab->flags & kKept) != 0) return 0;
+  (void)CollectLocked(slab);
+  if (ReleaseIfEmptyLocked(heap, slab, false)) return 0;
+  if (slab->chain_count > 0) SettleChainLocked(heap, slab);
+  const uint16_t pages = PurgeablePages(slab);
+  if (pages == 0) return 0;
+  slab->clean_pages |= pages;
+  UnlinkLocked(heap, slab);
+  PushListLocked(heap, slab, kPurging);
+  const size_t bytes =
+      static_cast<size_t>(PopCount16(pages)) * platform::PageSize();
+  heap.dirty_bytes -= bytes;
+  return bytes;
+}
+
+size_t PrepareListLocked(Heap& heap, SlabDescriptor* slab) {
+  size_t bytes = 0;
+  while (slab != nullptr) {
+    SlabDescriptor* next = slab->next;
+    bytes += PreparePurgeLocked(heap, slab);
+    slab = next;
+  }
+  return bytes;
+}
+
+// False: the pages are as they were.
+bool DecommitCleanRuns(SlabDescriptor* slab) {
+  const size_t page = platform::PageSize();
+  const unsigned pages = superslab::PagesPerSlab();
+  bool done = true;
+  for (unsigned p = 0; p < pages;) {
+    unsigned end = p;
+    while (end < pages && ((slab->clean_pages >> end) & 1) != 0) ++end;
+    if (end > p) {
+      done &= platform::Decommit(At<void>(SlabBase(slab) + p * page),
+                                 (end - p) * page);
+    }
+    p = end + 1;
+  }
+  return done;
+}
+
+void FinishPurgeLocked(Heap& heap, SlabDescriptor* slab, bool done) {
+  if (!done) {
+    // Not known to be zero, so not clean; and not free of charge either.
+    TakeFromBooksLocked(heap, slab);
+    slab->clean_pages = 0;
+    AddToBooksLocked(heap, slab);
+  }
+  UnlinkLocked(heap, slab);
+  PushListLocked(heap, slab, OpenList(slab));
+  (void)ReleaseIfEmptyLocked(heap, slab, false);
+}
+
+}  // namespace
+
+size_t SweepHeap(Heap& heap) {
+  size_t bytes = 0;
+  {
+    LockHolder hold(heap.lock);
+    if (heap.purging != nullptr) return 0;  // somebody is at it
+    DrainNotifyLocked(heap);
+    for (SlabDescriptor* list : heap.partial) {
+      bytes += PrepareListLocked(heap, list);
+    }
+    bytes += PrepareListLocked(heap, heap.aligned);
+    if (heap.purging == nullptr) {
+      heap.swept_floor = SparseBytes(heap);
+      return 0;
+    }
+  }
+  // The list cannot change under us: only who filled it takes from it.
+  bool done = true;
+  for (SlabDescriptor* slab = heap.purging; slab != nullptr;
+       slab = slab->next) {
+    done &= DecommitCleanRuns(slab);
+  }
+  LockHolder hold(heap.lock);
+  while (heap.purging != nullptr) FinishPurgeLocked(heap, heap.purging, done);
+  heap.swept_floor = SparseBytes(heap);
+  if (!done) return 0;
+  superslab::AddTo(superslab::g_budget.purged, bytes);
+  return bytes;
+}
+
+bool SweepIsDueLocked(Heap& heap) {
+  const size_t sparse = SparseBytes(heap);
+  if (sparse < heap.swept_floor) heap.swept_floor = sparse;
+  const size_t share = heap.used_bytes / 8;
+  return sparse - heap.swept_floor > (share > kMinSparse ? share : kMinSparse);
+}
+
+}  // namespace hakmem::tiny

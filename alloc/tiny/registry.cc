@@ -1,0 +1,356 @@
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
+// Holds: the life of heaps, and of slabs between two heaps.
+// Locks: registry, then heaps, then orphans.
+// Read next: alloc/tiny/thread_cache.h
+
+#include "alloc/tiny/registry.h"
+
+#include <new>
+
+#include "alloc/superslab/metadata.h"
+#include "alloc/tiny/remote_word.h"
+
+namespace hakmem::tiny {
+namespace {
+
+struct State {
+  Lock lock{"registry"};
+  Lock orphan_lock{"orphans"};
+  Heap* heaps = nullptr;
+  Heap* idle = nullptr;
+  uint32_t heap_count = 0;
+  bool first_taken = false;
+  std::atomic<Heap*> shared{nullptr};
+  // By orphan_lock. The heads are also peeked at without it.
+  std::atomic<SlabDescriptor*> orphans[kClasses] = {};
+  // The first heap costs no page of metadata.
+  Heap first;
+};
+HAK_CONSTINIT State g_state;
+
+// Looked at per adoption: an orphan without free blocks is moved to the end.
+constexpr int kMaxAdoptionTries = 4;
+
+void LinkOrphanLocked(SlabDescriptor* slab) {
+  std::atomic<SlabDescriptor*>& head = g_state.orphans[ClassOf(slab)];
+  // relaxed: under orphan_lock.
+  SlabDescriptor* old = head.load(std::memory_order_relaxed);
+  SetList(slab, kOrphans);
+  slab->prev = nullptr;
+  slab->next = old;
+  if (old != nullptr) old->prev = slab;
+  head.store(slab, std::memory_order_relaxed);
+}
+
+void UnlinkOrphanLocked(SlabDescriptor* slab) {
+  if (slab->prev != nullptr) {
+    slab->prev->next = slab->next;
+  } else {
+    // relaxed: under orphan_lock.
+    g_state.orphans[ClassOf(slab)].store(slab->next, std::memory_order_relaxed);
+  }
+  if (slab->next != nullptr) slab->next->prev = slab->prev;
+  SetList(slab, kNoList);
+}
+
+// ORPHAN -> OPEN under the orphan lock; whoever succeeds owns the slab.
+bool TakeOverLocked(SlabDescriptor* slab) {
+  // relaxed: the CAS checks.
+  uint64_t old = slab->remote.load(std::memory_order_relaxed);
+  for (;;) {
+    const RemoteWord word = RemoteWord::Unpack(old);
+    if (word.state != SlabState::kOrphan) return false;
+    // acquire: pairs with the release that made it an orphan.
+    if (slab->remote.compare_exchange_weak(
+            old, word.To(SlabState::kOpen).Pack(), std::memory_order_acquire,
+            std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+}
+
+void AddAdoptedLocked(Heap& heap, SlabDescriptor* slab) {
+  // relaxed: published by the release that makes the slab FULL or ORPHAN;
+  // while it is OPEN nobody depends on it.
+  slab->owner.store(&heap, std::memory_order_relaxed);
+  slab->flags = 0;
+  AddToBooksLocked(heap, slab);
+  PushListLocked(heap, slab, OpenList(slab));
+}
+
+// The slab leaves its heap. If blocks come back meanwhile it is tried again.
+void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
+  slab->flags = 0;
+  for (;;) {
+    (void)CollectLocked(slab);
+    if (ListOf(slab) == kFull) {
+      UnlinkLocked(heap, slab);
+      PushListLocked(heap, slab, OpenList(slab));
+    }
+    if (ReleaseIfEmptyLocked(heap, slab, false)) return;
+    if (slab->chain_count > 0) SettleChainLocked(heap, slab);
+    // relaxed: the CAS checks.
+    uint64_t old = slab->remote.load(std::memory_order_relaxed);
+    const RemoteWord word = RemoteWord::Unpack(old);
+    if (word.count > 0) continue;
+    UnlinkLocked(heap, slab);
+    TakeFromBooksLocked(heap, slab);
+    LockHolder hold(g_state.orphan_lock);
+    LinkOrphanLocked(slab);
+    // relaxed: published by the CAS.
+    slab->owner.store(nullptr, std::memory_order_relaxed);
+    // release: `used` and the bitmap are final for who takes the slab over.
+    if (slab->remote.compare_exchange_strong(
+            old, word.To(SlabState::kOrphan).Pack(), std::memory_order_release,
+            std::memory_order_relaxed)) {
+      return;
+    }
+    UnlinkOrphanLocked(slab);
+    slab->owner.store(&heap, std::memory_order_relaxed);
+    AddToBooksLocked(heap, slab);
+    PushListLocked(heap, slab, OpenList(slab));
+  }
+}
+
+// A slab in `full` whose word says OPEN has a notify on its way, which reads
+// our lists: it stays with the heap until that has arrived.
+bool NotifyIsDue(const SlabDescriptor* slab) {
+  if ((slab->flags & kNotifyPending) != 0) return true;
+  // relaxed: FULL cannot be left without a notify.
+  return ListOf(slab) == kFull &&
+         RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed))
+                 .state != SlabState::kFull;
+}
+
+// In the child of a fork no notify is on its way any more.
+void ForgetNotifiesLocked(Heap& heap) {
+  DrainNotifyLocked(heap);
+  SlabDescriptor* slab = heap.full;
+  while (slab != nullptr) {
+    SlabDescriptor* next = slab->next;
+    if (NotifyIsDue(slab)) {
+      UnlinkLocked(heap, slab);
+      PushListLocked(heap, slab, OpenList(slab));
+    }
+    slab = next;
+  }
+  for (SlabDescriptor* list : heap.partial) {
+    for (slab = list; slab != nullptr; slab = slab->next) {
+      slab->flags = static_cast<uint8_t>(slab->flags & ~kNotifyPending);
+    }
+  }
+  for (slab = heap.aligned; slab != nullptr; slab = slab->next) {
+    slab->flags = static_cast<uint8_t>(slab->flags & ~kNotifyPending);
+  }
+}
+
+// False: the slab has to stay.
+bool TryOrphanLocked(Heap& heap, SlabDescriptor* slab) {
+  if (ListOf(slab) == kFull) {
+    // FULL -> OPEN first, so that no notify can start from now on.
+    // relaxed: the CAS checks.
+    uint64_t old = slab->remote.load(std::memory_order_relaxed);
+    const RemoteWord word = RemoteWord::Unpack(old);
+    if (word.state != SlabState::kFull) return false;
+    // relaxed: the state only; the orphaning CAS releases.
+    if (!slab->remote.compare_exchange_strong(
+            old, word.To(SlabState::kOpen).Pack(), std::memory_order_relaxed)) {
+      return false;
+    }
+  }
+  if (NotifyIsDue(slab) && ListOf(slab) != kFull) return false;
+  OrphanLocked(heap, slab);
+  return true;
+}
+
+void OrphanListLocked(Heap& heap, SlabDescriptor* slab) {
+  while (slab != nullptr) {
+    SlabDescriptor* next = slab->next;
+    (void)TryOrphanLocked(heap, slab);
+    slab = next;
+  }
+}
+
+void AbandonLocked(Heap& heap) {
+  // relaxed: ordered by the exchange in DrainNotifyLocked, see NotifyOwner.
+  heap.idle.store(true, std::memory_order_relaxed);
+  // acq_rel: our `idle` goes to every later notifier; those before us are
+  // drained below.
+  SlabDescriptor* none = nullptr;
+  (void)heap.notify.compare_exchange_strong(none, nullptr,
+                                            std::memory_order_acq_rel);
+  DrainNotifyLocked(heap);
+  ReleaseKeptLocked(heap);
+  for (SlabDescriptor* list : heap.partial) OrphanListLocked(heap, list);
+  OrphanListLocked(heap, heap.aligned);
+  OrphanListLocked(heap, heap.full);
+}
+
+}  // namespace
+
+Heap* AcquireHeap() {
+  Heap* heap = nullptr;
+  {
+    LockHolder hold(g_state.lock);
+    heap = g_state.idle;
+    if (heap != nullptr) {
+      g_state.idle = heap->next_idle;
+    } else if (!g_state.first_taken) {
+      g_state.first_taken = true;
+      heap = &g_state.first;
+      heap->id = ++g_state.heap_count;
+      heap->next_heap = g_state.heaps;
+      g_state.heaps = heap;
+    }
+  }
+  if (heap != nullptr) {
+    LockHolder hold(heap->lock);
+    // relaxed: under the lock; a notifier that still sees true finds the heap
+    // in order under the lock.
+    heap->idle.store(false, std::memory_order_relaxed);
+    return heap;
+  }
+  void* memory = superslab::AllocateMetadata(sizeof(Heap));
+  if (memory == nullptr) return nullptr;
+  heap = new (memory) Heap;
+  LockHolder hold(g_state.lock);
+  heap->id = ++g_state.heap_count;
+  heap->next_heap = g_state.heaps;
+  g_state.heaps = heap;
+  return heap;
+}
+
+void AbandonHeap(Heap* heap) {
+  {
+    LockHolder hold(heap->lock);
+    AbandonLocked(*heap);
+  }
+  LockHolder hold(g_state.lock);
+  heap->next_idle = g_state.idle;
+  g_state.idle = heap;
+}
+
+void SettleIdleHeap(Heap& heap) {
+  LockHolder hold(heap.lock);
+  // relaxed: under the lock that its writers hold.
+  if (heap.idle.load(std::memory_order_relaxed)) AbandonLocked(heap);
+}
+
+Heap* SharedHeap() {
+  // acquire: pairs with the release below.
+  Heap* heap = g_state.shared.load(std::memory_order_acquire);
+  if (heap != nullptr) return heap;
+  heap = AcquireHeap();
+  if (heap == nullptr) return nullptr;
+  Heap* other = nullptr;
+  // release: the heap is ready; acquire: so is the one somebody else set.
+  if (g_state.shared.compare_exchange_strong(
+          other, heap, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    return heap;
+  }
+  AbandonHeap(heap);
+  return other;
+}
+
+bool AdoptOrphanLocked(Heap& heap, unsigned size_class) {
+  std::atomic<SlabDescriptor*>& head = g_state.orphans[size_class];
+  // relaxed peek: a miss costs a fresh slab, no more.
+  if (head.load(std::memory_order_relaxed) == nullptr) return false;
+  LockHolder hold(g_state.orphan_lock);
+  // relaxed: under orphan_lock.
+  SlabDescriptor* slab = head.load(std::memory_order_relaxed);
+  for (int i = 0; i < kMaxAdoptionTries && slab != nullptr; ++i) {
+    SlabDescriptor* next = slab->next;
+    // relaxed: a hint; TakeOverLocked decides.
+    const RemoteWord word =
+        RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed));
+    const bool useful = UsedOf(slab) < slab->capacity || word.count > 0;
+    if (useful && OpenList(slab) == kPartial && TakeOverLocked(slab)) {
+      UnlinkOrphanLocked(slab);
+      AddAdoptedLocked(heap, slab);
+      return true;
+    }
+    slab = next;
+  }
+  return false;
+}
+
+void AdoptThisOrphan(Heap& heap, SlabDescriptor* slab) {
+  {
+    LockHolder hold(heap.lock);
+    LockHolder orphans(g_state.orphan_lock);
+    if (ListOf(slab) != kOrphans || !TakeOverLocked(slab)) return;
+    UnlinkOrphanLocked(slab);
+    AddAdoptedLocked(heap, slab);
+    CollectAndSettleLocked(heap, slab);
+  }
+}
+
+void ReleaseOrphan(SlabDescriptor* slab) {
+  {
+    LockHolder hold(g_state.orphan_lock);
+    if (ListOf(slab) == kOrphans) UnlinkOrphanLocked(slab);
+  }
+  superslab::ReleaseSlab(slab);
+}
+
+Heap* FirstHeap() {
+  LockHolder hold(g_state.lock);
+  return g_state.heaps;
+}
+
+void CountOrphans(void* context, void (*add)(void* context, unsigned size_class,
+                                             size_t used)) {
+  LockHolder hold(g_state.orphan_lock);
+  for (unsigned c = 0; c < kClasses; ++c) {
+    // relaxed: under orphan_lock.
+    const SlabDescriptor* slab =
+        g_state.orphans[c].load(std::memory_order_relaxed);
+    for (; slab != nullptr; slab = slab->next) {
+      const RemoteWord word =
+          RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed));
+      const unsigned used = UsedOf(slab);
+      add(context, c, used > word.count ? used - word.count : 0);
+    }
+  }
+}
+
+void LockForFork() {
+  g_state.lock.Acquire();
+  for (Heap* heap = g_state.heaps; heap != nullptr; heap = heap->next_heap) {
+    heap->lock.Acquire();
+  }
+  g_state.orphan_lock.Acquire();
+}
+
+void UnlockAfterFork(bool child, Heap* mine) {
+  if (!child) {
+    g_state.orphan_lock.Release();
+    for (Heap* heap = g_state.heaps; heap != nullptr; heap = heap->next_heap) {
+      heap->lock.Release();
+    }
+    g_state.lock.Release();
+    return;
+  }
+  g_state.orphan_lock.ReleaseInChild();
+  g_state.lock.ReleaseInChild();
+  // relaxed: the child has one thread.
+  Heap* shared = g_state.shared.load(std::memory_order_relaxed);
+  for (Heap* heap = g_state.heaps; heap != nullptr; heap = heap->next_heap) {
+    heap->lock.ReleaseInChild();
+    ForgetNotifiesLocked(*heap);
+    // Another thread was giving pages back: it never comes to the end of it.
+    while (heap->purging != nullptr) {
+      SlabDescriptor* slab = heap->purging;
+      TakeFromBooksLocked(*heap, slab);
+      slab->clean_pages = 0;
+      AddToBooksLocked(*heap, slab);
+      UnlinkLocked(*heap, slab);
+      PushListLocked(*heap, slab, OpenList(slab));
+    }
+    const bool idle = heap->idle.load(std::memory_order_relaxed);
+    if (heap != mine && heap != shared && !idle) AbandonHeap(heap);
+  }
+}
+
+}  // namespace hakmem::tiny

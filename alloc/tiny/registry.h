@@ -1,0 +1,49 @@
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
+// Holds: all heaps, the idle ones, and the slabs that lost their heap.
+// Locks: registry before heaps; orphans after heaps.
+// Read next: alloc/tiny/registry.cc
+
+#ifndef HAKMEM_ALLOC_TINY_REGISTRY_H_
+#define HAKMEM_ALLOC_TINY_REGISTRY_H_
+
+#include "alloc/tiny/heap.h"
+
+namespace hakmem::tiny {
+
+// A heap for the calling thread: an idle one or a new one. nullptr: no memory.
+[[nodiscard]] Heap* AcquireHeap();
+
+// Every slab of the heap becomes ORPHAN or goes back to the pool, and the
+// empty heap waits for another thread. The caller holds no lock.
+void AbandonHeap(Heap* heap);
+
+// A notify reached a heap that has no thread: do what AbandonHeap could not.
+void SettleIdleHeap(Heap& heap);
+
+// The heap of threads that have none of their own any more, or no way to learn
+// of their end. Never idle. nullptr: no memory.
+[[nodiscard]] Heap* SharedHeap();
+
+// Takes over an orphan of the class that has free blocks. False: there is none.
+bool AdoptOrphanLocked(Heap& heap, unsigned size_class);
+// A pusher's CAS has just made it the owner of this former orphan, all of
+// whose blocks are free: release it.
+void ReleaseOrphan(SlabDescriptor* slab);
+// Somebody found that this orphan has become worth adopting.
+void AdoptThisOrphan(Heap& heap, SlabDescriptor* slab);
+
+// All heaps, newest first; heaps are never destroyed.
+Heap* FirstHeap();
+
+// Calls `add(context, class, used blocks)` for every orphan.
+void CountOrphans(void* context,
+                  void (*add)(void* context, unsigned size_class, size_t used));
+
+// fork: takes the locks of registry, heaps and orphans, in this order. In the
+// child the heaps of threads that are gone are abandoned; `mine` stays.
+void LockForFork();
+void UnlockAfterFork(bool child, Heap* mine);
+
+}  // namespace hakmem::tiny
+
+#endif  // HAKMEM_ALLOC_TINY_REGISTRY_H_

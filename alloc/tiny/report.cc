@@ -1,0 +1,77 @@
+// Box:   tiny.   Uses: superslab, platform.   Must not know: wrap, large.
+// Holds: what is said of a small block before an abort. Holds no lock: handlers
+//        of SIGABRT may allocate.
+// Locks: none.   Read next: alloc/wrap/entry_points.cc
+
+#include "alloc/tiny/heap.h"
+#include "alloc/tiny/small.h"
+#include "platform/die.h"
+
+namespace hakmem::tiny {
+namespace {
+
+using platform::Line;
+
+Line& PutClass(Line& line, unsigned c) {
+  return line.Text(c < kTinyClasses ? "Tiny class " : "Pool class ")
+      .Number(c < kTinyClasses ? c : c - kTinyClasses)
+      .Text(", ")
+      .Number(kStride[c])
+      .Text(" bytes");
+}
+
+// The start of the block that holds this address, or the first one's.
+uintptr_t BlockAround(const SlabDescriptor* slab, uintptr_t address) {
+  const uintptr_t first = SlabBase(slab) + slab->first_units * kUnit;
+  if (address < first) return first;
+  return first + (address - first) / StrideBytes(slab) * StrideBytes(slab);
+}
+
+}  // namespace
+
+void ReportBadFree(void* pointer) {
+  const uintptr_t address = AddressOf(static_cast<char*>(pointer));
+  const size_t index = superslab::SlabIndex(address);
+  const SlabDescriptor* slab = superslab::Descriptor(index);
+  const unsigned c = ClassOf(slab);
+  Line line;
+  line.Text("hakmem: ");
+  if (!IsBlockStart(slab, address)) {
+    line.Text("invalid free of ").Pointer(pointer).Text(" (inside block ");
+    line.Hex(BlockAround(slab, address)).Text(", ");
+    PutClass(line, c).Text(")");
+  } else if (LoadHeader(pointer) == FreeToken(c) ||
+             IsMarkedFree(slab, address)) {
+    line.Text("double free of ").Pointer(pointer).Text(" (");
+    PutClass(line, c).Text(")");
+  } else {
+    line.Text("damaged header before ").Pointer(pointer).Text(" (");
+    PutClass(line, c).Text("): the block before it, at ");
+    line.Hex(address - StrideBytes(slab)).Text(", was written past its end");
+  }
+  platform::Die(line);
+}
+
+void ReportDamagedFreeBlock(const void* block) {
+  const uintptr_t address = AddressOf(static_cast<const char*>(block));
+  const size_t index = superslab::SlabIndex(address);
+  Line line;
+  line.Text("hakmem: damaged free block ").Pointer(block);
+  if (index < superslab::kWindowSlabs && superslab::MapByte(index) < 0) {
+    const SlabDescriptor* slab = superslab::Descriptor(index);
+    if (IsBlockStart(slab, address) &&
+        LoadHeader(block) == LiveToken(ClassOf(slab))) {
+      // Two frees at the same instant put a block into two caches.
+      line = Line();
+      line.Text("hakmem: double free of ").Pointer(block);
+    }
+    line.Text(" (");
+    PutClass(line, ClassOf(slab)).Text(")");
+  }
+  line.Text(
+      ": written to after it was freed, or past the end of the block"
+      " before it");
+  platform::Die(line);
+}
+
+}  // namespace hakmem::tiny

@@ -1,0 +1,76 @@
+// Box:   tiny.   Uses: base.   Must not know: slabs, threads.
+// Holds: the 32 size classes and the table that maps a request to one.
+// Locks: none.   Read next: alloc/tiny/header.h
+
+#ifndef HAKMEM_ALLOC_TINY_SIZE_CLASS_H_
+#define HAKMEM_ALLOC_TINY_SIZE_CLASS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hakmem::tiny {
+
+inline constexpr unsigned kClasses = 32;
+// Classes below are Tiny (header 0xA0 | class), the others Pool.
+inline constexpr unsigned kTinyClasses = 16;
+inline constexpr size_t kUnit = 16;
+
+// A block of stride S holds S-1 bytes, so a class serves a power of two only if
+// its stride is a little more: from 128 on strides are 16 bytes above the four
+// steps of each doubling. At most 20 % of a block is lost to rounding, and
+// 4,096 bytes cost 4,112.
+inline constexpr uint16_t kStride[kClasses] = {
+    16,   32,   48,   64,   80,   96,   112,  128,   //
+    144,  176,  208,  240,  272,  336,  400,  464,   //
+    528,  656,  784,  912,  1040, 1296, 1552, 1808,  //
+    2064, 2576, 3088, 3600, 4112, 5136, 6160, 7184};
+
+inline constexpr size_t kMaxSmall = kStride[kClasses - 1] - 1;
+
+constexpr size_t UsableBytes(unsigned size_class) {
+  return kStride[size_class] - size_t{1};
+}
+
+// The header byte of a live block, and of a free one.
+constexpr int8_t LiveToken(unsigned size_class) {
+  return static_cast<int8_t>(0xA0 + size_class);
+}
+inline constexpr int kFreeBias = 0x20;
+constexpr int8_t FreeToken(unsigned size_class) {
+  return static_cast<int8_t>(0xA0 + kFreeBias + size_class);
+}
+constexpr unsigned ClassOfLive(int8_t token) {
+  return static_cast<uint8_t>(token) - 0xA0u;
+}
+constexpr bool IsLiveToken(int8_t token) {
+  return ClassOfLive(token) < kClasses;
+}
+
+// Free tokens by size / 16: the token is all that malloc needs, it selects the
+// cache's bin and is what the header must say. Sizes 16k..16k+15 need the same
+// stride, 16k+16, since one byte of it is the next block's header.
+inline constexpr size_t kClassIndexes = kMaxSmall / kUnit + 1;
+struct ClassTable {
+  int8_t token[kClassIndexes];
+};
+constexpr ClassTable MakeClassTable() {
+  ClassTable table{};
+  unsigned size_class = 0;
+  for (size_t i = 0; i < kClassIndexes; ++i) {
+    while (kStride[size_class] < (i + 1) * kUnit) ++size_class;
+    table.token[i] = FreeToken(size_class);
+  }
+  return table;
+}
+inline constexpr ClassTable kClassTable = MakeClassTable();
+
+constexpr unsigned ClassFor(size_t bytes) {
+  return static_cast<uint8_t>(kClassTable.token[bytes / kUnit]) -
+         (0xA0u + kFreeBias);
+}
+static_assert(ClassFor(0) == 0 && ClassFor(15) == 0 && ClassFor(16) == 1);
+static_assert(ClassFor(kMaxSmall) == kClasses - 1);
+
+}  // namespace hakmem::tiny
+
+#endif  // HAKMEM_ALLOC_TINY_SIZE_CLASS_H_

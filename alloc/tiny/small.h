@@ -1,0 +1,48 @@
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
+// Holds: the slow paths of small blocks, for the boxes above.
+// Locks: none held by the caller.   Read next: alloc/tiny/thread_cache_slow.cc
+
+#ifndef HAKMEM_ALLOC_TINY_SMALL_H_
+#define HAKMEM_ALLOC_TINY_SMALL_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "alloc/tiny/size_class.h"
+
+namespace hakmem::tiny {
+
+// A block of at least `bytes` <= kMaxSmall after the fast path gave up: fills
+// the thread's cache. nullptr: no memory; errno is the caller's business.
+[[nodiscard]] void* MallocSlow(size_t bytes);
+
+// A block at a multiple of `alignment`, a power of two in 32..kMaxAlignment,
+// of at least `bytes` <= kMaxSmall. nullptr: no memory.
+inline constexpr size_t kMaxAlignment = 2048;
+[[nodiscard]] void* AllocateAligned(size_t alignment, size_t bytes);
+
+// Empties the calling thread's cache; gives its heap up for good if `exiting`.
+void FlushThread(bool exiting);
+
+// Gives what free slabs of all heaps hold back to the pool, and free pages of
+// sparse slabs to the kernel.
+void TrimAllHeaps();
+
+// free() found a header that does not say live. Says what is wrong, aborts.
+[[noreturn]] void ReportBadFree(void* pointer);
+[[noreturn]] void ReportDamagedFreeBlock(const void* block);
+
+// Blocks and bytes that caches of the calling thread hold.
+struct CachedHere {
+  size_t blocks;
+  size_t bytes;
+};
+CachedHere CountCachedHere();
+
+// Around fork, with the heaps' locks: see registry.h.
+void LockSmallForFork();
+void UnlockSmallAfterFork(bool child);
+
+}  // namespace hakmem::tiny
+
+#endif  // HAKMEM_ALLOC_TINY_SMALL_H_

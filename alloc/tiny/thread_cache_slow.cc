@@ -1,0 +1,384 @@
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
+// Holds: refill, flush, and the end of a thread's cache.
+// Locks: the own heap's while blocks move; none while slabs are acquired,
+//        other heaps are visited, or pages go back.
+// Read next: alloc/tiny/heap.cc
+
+#include "alloc/base/thread_phase.h"
+#include "alloc/superslab/budget.h"
+#include "alloc/tiny/heap.h"
+#include "alloc/tiny/registry.h"
+#include "alloc/tiny/remote_free.h"
+#include "alloc/tiny/small.h"
+#include "alloc/tiny/thread_cache.h"
+
+namespace hakmem::tiny {
+
+__thread ThreadCache t_cache;
+
+namespace {
+
+// A bin holds at most this, in bytes and in blocks: an idle thread's cache
+// must not pin the pages of a heap that has gone.
+constexpr size_t kBinBytes = size_t{16} << 10;
+constexpr unsigned kBinBlocks = 128;
+constexpr unsigned kMinLimit = 8;
+
+constexpr unsigned MaxLimit(unsigned size_class) {
+  const size_t blocks = kBinBytes / kStride[size_class];
+  return blocks > kBinBlocks ? kBinBlocks
+         : blocks < 4        ? 4u
+                             : static_cast<unsigned>(blocks);
+}
+
+// A thread that only frees needs no cache of its own; a little batching is
+// worth it as long as what it may pin is nothing against what is alive.
+unsigned IdleFloor(unsigned size_class) {
+  const size_t floor = superslab::Read(superslab::g_budget.live) >> 21;
+  const unsigned limit = MaxLimit(size_class) / 4;
+  return floor < limit ? static_cast<unsigned>(floor) : limit;
+}
+
+unsigned Cached(unsigned c) {
+  return static_cast<unsigned>(t_cache.policy[c].limit - t_cache.room[c]);
+}
+
+void SetLimit(unsigned c, unsigned limit) {
+  t_cache.room[c] += static_cast<int32_t>(limit) - t_cache.policy[c].limit;
+  t_cache.policy[c].limit = static_cast<uint8_t>(limit);
+}
+
+// For statistics, which must not read another thread's cache.
+void PublishCached(unsigned c) {
+  if (Heap* heap = t_cache.heap) {
+    // relaxed: a gauge.
+    heap->counts[c].cached.store(Cached(c), std::memory_order_relaxed);
+  }
+}
+
+// A link or a header of a cached block may have been overwritten by the
+// program: nothing is followed before it is known to lead to a slab.
+SlabDescriptor* SlabOfCached(void* block) {
+  const size_t index =
+      superslab::SlabIndex(AddressOf(static_cast<char*>(block)));
+  if (index >= superslab::kWindowSlabs) ReportDamagedFreeBlock(block);
+  const int8_t token = superslab::MapByte(index);
+  if (token >= 0 ||
+      LoadHeader(block) != static_cast<int8_t>(token + kFreeBias)) {
+    ReportDamagedFreeBlock(block);
+  }
+  return superslab::Descriptor(index);
+}
+
+// Blocks of slabs that are not ours, grouped by slab.
+class RemoteGroups {
+ public:
+  explicit RemoteGroups(Heap* mine) : mine_(mine) {}
+  ~RemoteGroups() {
+    for (unsigned i = 0; i < count_; ++i) Push(i);
+  }
+  RemoteGroups(const RemoteGroups&) = delete;
+  RemoteGroups& operator=(const RemoteGroups&) = delete;
+
+  void Add(SlabDescriptor* slab, void* block) {
+    unsigned i = 0;
+    while (i < count_ && slabs_[i] != slab) ++i;
+    if (i == kGroups) {
+      i = oldest_++ % kGroups;
+      Push(i);
+      chains_[i] = Chain{};
+    }
+    if (i == count_) ++count_;
+    slabs_[i] = slab;
+    Chain& chain = chains_[i];
+    if (chain.tail == nullptr) {
+      chain.head = block;
+    } else {
+      StoreLink(chain.tail, block);
+    }
+    chain.tail = block;
+    ++chain.count;
+  }
+
+ private:
+  static constexpr unsigned kGroups = 8;
+
+  void Push(unsigned i) { RemoteFree(slabs_[i], chains_[i], mine_); }
+
+  Heap* mine_;
+  unsigned count_ = 0;
+  unsigned oldest_ = 0;
+  SlabDescriptor* slabs_[kGroups];
+  Chain chains_[kGroups];
+};
+
+void ReturnRemote(void* list, Heap* mine) {
+  RemoteGroups groups(mine);
+  while (list != nullptr) {
+    void* block = list;
+    list = LoadLink(block);
+    SlabDescriptor* slab = SlabOfCached(block);
+    if (!IsBlockStart(slab, AddressOf(static_cast<char*>(block)))) {
+      ReportBadFree(block);
+    }
+    groups.Add(slab, block);
+  }
+}
+
+// Gives a list of cached blocks back to their slabs.
+void ReturnBlocks(void* list, bool keep_empty) {
+  Heap* heap = t_cache.heap;
+  if (heap == nullptr) return ReturnRemote(list, nullptr);
+  void* remote = nullptr;
+  void* bad = nullptr;
+  bool sweep = false;
+  {
+    LockHolder hold(heap->lock);
+    while (list != nullptr) {
+      void* block = list;
+      list = LoadLink(block);
+      SlabDescriptor* slab = SlabOfCached(block);
+      // relaxed: only we make slabs ours or give them up, under this lock.
+      if (slab->owner.load(std::memory_order_relaxed) != heap) {
+        StoreLink(block, remote);
+        remote = block;
+        continue;
+      }
+      ++heap->counts[ClassOf(slab)].flushed;
+      if (HAK_UNLIKELY(ReturnBlockLocked(*heap, slab,
+                                         AddressOf(static_cast<char*>(block)),
+                                         keep_empty) != ReturnError::kNone)) {
+        bad = block;
+        break;
+      }
+    }
+    sweep = SweepIsDueLocked(*heap);
+  }
+  if (HAK_UNLIKELY(bad != nullptr)) ReportBadFree(bad);
+  if (remote != nullptr) ReturnRemote(remote, heap);
+  if (sweep) (void)SweepHeap(*heap);
+}
+
+// Keeps the newest `keep` blocks of a bin and returns the others.
+void FlushBin(unsigned c, unsigned keep, bool keep_empty) {
+  void* list = t_cache.head[c];
+  if (list == nullptr) return;
+  const unsigned cached = Cached(c);
+  if (keep >= cached) return;
+  if (keep == 0) {
+    t_cache.head[c] = nullptr;
+  } else {
+    void* last = list;
+    for (unsigned i = 1; i < keep; ++i) last = LoadLink(last);
+    list = LoadLink(last);
+    StoreLink(last, nullptr);
+  }
+  t_cache.room[c] += static_cast<int32_t>(cached - keep);
+  ReturnBlocks(list, keep_empty);
+}
+
+void FlushAllBins() {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    FlushBin(c, 0, false);
+    SetLimit(c, 0);
+    PublishCached(c);
+  }
+  if (Heap* heap = t_cache.heap) {
+    LockHolder hold(heap->lock);
+    ReleaseKeptLocked(*heap);
+  }
+}
+
+// Has what is alive fallen to half since we last looked? Then the caches were
+// sized for another program.
+bool LiveHasFallen() {
+  constexpr size_t kWorthIt = size_t{1} << 20;
+  const size_t live = superslab::Read(superslab::g_budget.live);
+  if (live > t_cache.peak_live) t_cache.peak_live = live;
+  if (t_cache.peak_live < kWorthIt || live > t_cache.peak_live / 2) {
+    return false;
+  }
+  t_cache.peak_live = live;
+  return true;
+}
+
+// Installs a refill in an empty bin and hands out its first block.
+void* InstallChain(unsigned c, const Chain& chain) {
+  StoreLink(chain.tail, nullptr);
+  BinPolicy& policy = t_cache.policy[c];
+  policy.flushes = 0;
+  t_cache.head[c] = chain.head;
+  t_cache.room[c] -= static_cast<int32_t>(chain.count);
+  if (t_cache.room[c] < 0) SetLimit(c, Cached(c));
+  const unsigned next = policy.batch * 2u;
+  policy.batch =
+      static_cast<uint8_t>(next > MaxLimit(c) / 2 ? MaxLimit(c) / 2 : next);
+  void* block = chain.head;
+  t_cache.head[c] = LoadLink(block);
+  ++t_cache.room[c];
+  StoreHeader(block, LiveToken(c));
+  PublishCached(c);
+  return block;
+}
+
+// Blocks of a class from the heap, from an orphan, or from a fresh slab.
+bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
+  TakeResult result;
+  {
+    LockHolder hold(heap.lock);
+    DrainNotifyLocked(heap);
+    do {
+      result = TakeFromPartialLocked(heap, c, want, chain);
+    } while (result.count == 0 && result.damaged == nullptr &&
+             AdoptOrphanLocked(heap, c));
+  }
+  while (result.count == 0 && result.damaged == nullptr) {
+    SlabDescriptor* slab = superslab::AcquireSlab();
+    if (slab == nullptr) return false;
+    LockHolder hold(heap.lock);
+    InitSlabLocked(heap, slab, c, kStride[c], kUnit, kPartial);
+    result = TakeFromPartialLocked(heap, c, want, chain);
+  }
+  if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
+  return true;
+}
+
+Heap* OwnHeap() {
+  if (!MayCache()) return nullptr;
+  if (t_cache.heap == nullptr) t_cache.heap = AcquireHeap();
+  return t_cache.heap;
+}
+
+// One block, without a cache: for threads that must not have one.
+void* AllocateUncached(Heap& heap, unsigned c) {
+  Chain chain;
+  if (!Refill(heap, c, 1, &chain)) return nullptr;
+  StoreHeader(chain.head, LiveToken(c));
+  return chain.head;
+}
+
+}  // namespace
+
+void* MallocSlow(size_t bytes) {
+  const unsigned c = ClassFor(bytes);
+  if (HAK_UNLIKELY(t_cache.head[c] != nullptr)) {
+    ReportDamagedFreeBlock(t_cache.head[c]);
+  }
+  Heap* heap = OwnHeap();
+  if (HAK_UNLIKELY(heap == nullptr)) {
+    heap = SharedHeap();
+    return heap == nullptr ? nullptr : AllocateUncached(*heap, c);
+  }
+  unsigned want = t_cache.policy[c].batch;
+  if (want < 2) want = t_cache.policy[c].batch = 2;
+  Chain chain;
+  if (!Refill(*heap, c, want, &chain)) {
+    // Before there is no memory: what this thread keeps back itself.
+    FlushAllBins();
+    superslab::PurgeIfOverBudget();
+    if (!Refill(*heap, c, 1, &chain)) return nullptr;
+  }
+  return InstallChain(c, chain);
+}
+
+HAK_NOINLINE void FlushSlow(intptr_t token) {
+  const unsigned c = static_cast<unsigned>(token + kLiveBin);
+  BinPolicy& policy = t_cache.policy[c];
+  const bool may_cache = MayCache();
+  if (may_cache && LiveHasFallen()) {
+    FlushAllBins();
+  } else if (may_cache && policy.flushes == 0 && policy.limit < MaxLimit(c)) {
+    // Blocks were taken since the last flush: the class is in use both ways.
+    policy.flushes = 1;
+    unsigned limit = policy.limit * 2u;
+    if (limit < kMinLimit) limit = kMinLimit;
+    SetLimit(c, limit > MaxLimit(c) ? MaxLimit(c) : limit);
+    return;
+  } else {
+    if (policy.flushes < 255) ++policy.flushes;
+    unsigned limit = policy.limit;
+    if (policy.flushes > 3) {
+      limit /= 2;
+      policy.batch = static_cast<uint8_t>(policy.batch / 2);
+      const unsigned floor = IdleFloor(c);
+      if (limit < floor) limit = floor;
+    }
+    if (!may_cache) limit = 0;
+    FlushBin(c, limit / 2, policy.flushes <= 3);
+    SetLimit(c, limit);
+  }
+  PublishCached(c);
+  superslab::PurgeIfOverBudget();
+}
+
+void FlushThread(bool exiting) {
+  FlushAllBins();
+  if (exiting) {
+    t_phase = ThreadPhase::kDead;
+    Heap* heap = t_cache.heap;
+    t_cache.heap = nullptr;
+    if (heap != nullptr) AbandonHeap(heap);
+  }
+  superslab::PurgeIfOverBudget();
+}
+
+void* AllocateAligned(size_t alignment, size_t bytes) {
+  const unsigned c = ClassFor(bytes);
+  void* cached = t_cache.head[c];
+  if (cached != nullptr &&
+      (AddressOf(static_cast<char*>(cached)) & (alignment - 1)) == 0) {
+    if (LoadHeader(cached) != FreeToken(c)) ReportDamagedFreeBlock(cached);
+    t_cache.head[c] = LoadLink(cached);
+    ++t_cache.room[c];
+    StoreHeader(cached, LiveToken(c));
+    return cached;
+  }
+  Heap* heap = OwnHeap();
+  if (heap == nullptr) heap = SharedHeap();
+  if (heap == nullptr) return nullptr;
+  TakeResult result;
+  Chain chain;
+  {
+    LockHolder hold(heap->lock);
+    DrainNotifyLocked(*heap);
+    result = TakeAlignedLocked(*heap, c, alignment, &chain);
+  }
+  if (result.count == 0 && result.damaged == nullptr) {
+    SlabDescriptor* slab = superslab::AcquireSlab();
+    if (slab == nullptr) return nullptr;
+    LockHolder hold(heap->lock);
+    InitSlabLocked(*heap, slab, c, AlignUp(kStride[c], alignment), alignment,
+                   kAligned);
+    result = TakeBlocksLocked(*heap, slab, 1, &chain);
+  }
+  if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
+  StoreHeader(chain.head, LiveToken(c));
+  return chain.head;
+}
+
+CachedHere CountCachedHere() {
+  CachedHere result = {0, 0};
+  for (unsigned c = 0; c < kClasses; ++c) {
+    result.blocks += Cached(c);
+    result.bytes += Cached(c) * size_t{kStride[c]};
+  }
+  return result;
+}
+
+void TrimAllHeaps() {
+  FlushThread(false);
+  for (Heap* heap = FirstHeap(); heap != nullptr; heap = heap->next_heap) {
+    {
+      LockHolder hold(heap->lock);
+      DrainNotifyLocked(*heap);
+      ReleaseKeptLocked(*heap);
+    }
+    (void)SweepHeap(*heap);
+  }
+}
+
+void LockSmallForFork() { LockForFork(); }
+
+void UnlockSmallAfterFork(bool child) { UnlockAfterFork(child, t_cache.heap); }
+
+}  // namespace hakmem::tiny

@@ -1,0 +1,64 @@
+// Box:   wrap.   Uses: base.   Must not know: nothing is above.
+// Holds: what happens to pointers that are not ours, and the only declarations
+//        of libc's own heap. Compiled out unless kRoutesForeign.
+// Locks: none.   Read next: alloc/wrap/memory.cc
+
+#ifndef HAKMEM_ALLOC_WRAP_DOMAIN_H_
+#define HAKMEM_ALLOC_WRAP_DOMAIN_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "alloc/base/variant.h"
+#include "platform/cpu.h"
+
+// Never referenced where domain_route is off, so that libc's heap is not even
+// linked there.
+extern "C" {
+void __real_free(void* pointer);
+void* __real_realloc(void* pointer, size_t bytes);
+size_t __real_malloc_usable_size(void* pointer);
+}
+
+namespace hakmem::wrap {
+
+// Frees of libc's blocks, and who made the first few.
+struct ForeignFrees {
+  static constexpr unsigned kSites = 8;
+  std::atomic<uint64_t> count{0};
+  std::atomic<void*> sites[kSites] = {};
+};
+
+template <bool kRoute>
+struct Domain;
+
+// Nothing, not even a symbol.
+template <>
+struct Domain<false> {
+  static uint64_t Count() { return 0; }
+};
+
+template <>
+struct Domain<true> {
+  static ForeignFrees frees;
+
+  static uint64_t Count() {
+    // relaxed: a gauge.
+    return frees.count.load(std::memory_order_relaxed);
+  }
+  static void Free(void* pointer, void* caller) {
+    // relaxed, both: gauges.
+    const uint64_t n = frees.count.fetch_add(1, std::memory_order_relaxed);
+    if (n < ForeignFrees::kSites) {
+      frees.sites[n].store(caller, std::memory_order_relaxed);
+    }
+    __real_free(pointer);
+  }
+};
+
+using Foreign = Domain<kRoutesForeign>;
+
+}  // namespace hakmem::wrap
+
+#endif  // HAKMEM_ALLOC_WRAP_DOMAIN_H_

@@ -1,0 +1,70 @@
+// Box:   wrap.   Uses: everything below.   Must not know: nothing is above.
+// Holds: every name that a program, or libc itself, calls. All of them are in
+//        this one file: a linker that takes one takes all, and none can be
+//        left behind in an archive.
+// Locks: none.   Read next: alloc/wrap/memory.cc
+
+#include <stddef.h>
+
+#include "alloc/base/variant.h"
+#include "alloc/wrap/memory.h"
+
+// Two names for the closed-link check, which live and die with malloc.
+#define HAK_TEXT(x) #x
+#define HAK_SET_TO(symbol) ".set " symbol ", "
+#define HAK_STRING(x) HAK_TEXT(x)
+__asm__(".globl hakmem_mode_" HAK_MODE "\n" HAK_SET_TO("hakmem_mode_" HAK_MODE)
+            HAK_STRING(HAK_ENTRY(malloc)) "\n");
+__asm__(".globl hakmem_marker_" HAK_VARIANT
+        "\n" HAK_SET_TO("hakmem_marker_" HAK_VARIANT)
+            HAK_STRING(HAK_ENTRY(malloc)) "\n");
+
+using namespace hakmem;
+
+extern "C" {
+
+// C and POSIX.
+void* HAK_ENTRY(malloc)(size_t bytes) { return wrap::Malloc(bytes); }
+void HAK_ENTRY(free)(void* p) { wrap::Free(p); }
+void* HAK_ENTRY(calloc)(size_t n, size_t size) { return wrap::Calloc(n, size); }
+void* HAK_ENTRY(realloc)(void* p, size_t bytes) {
+  return wrap::Realloc(p, bytes);
+}
+void* HAK_ENTRY(aligned_alloc)(size_t alignment, size_t bytes) {
+  return wrap::AlignedAlloc(alignment, bytes);
+}
+void* HAK_ENTRY(memalign)(size_t alignment, size_t bytes) {
+  return wrap::AlignedAlloc(alignment, bytes);
+}
+int HAK_ENTRY(posix_memalign)(void** result, size_t alignment, size_t bytes) {
+  return wrap::PosixMemalign(result, alignment, bytes);
+}
+void* HAK_ENTRY(valloc)(size_t bytes) { return wrap::Valloc(bytes); }
+void* HAK_ENTRY(pvalloc)(size_t bytes) { return wrap::Pvalloc(bytes); }
+size_t HAK_ENTRY(malloc_usable_size)(void* p) { return wrap::UsableSize(p); }
+void HAK_ENTRY(free_sized)(void* p, size_t bytes) { wrap::FreeSized(p, bytes); }
+void HAK_ENTRY(free_aligned_sized)(void* p, size_t, size_t bytes) {
+  wrap::FreeSized(p, bytes);
+}
+void HAK_ENTRY(cfree)(void* p) { wrap::Free(p); }
+
+// libc's own: musl calls the first four itself; old archives for glibc have
+// some of the others.
+void* HAK_ENTRY(__libc_malloc)(size_t bytes) { return wrap::Malloc(bytes); }
+void HAK_ENTRY(__libc_free)(void* p) { wrap::Free(p); }
+void* HAK_ENTRY(__libc_calloc)(size_t n, size_t size) {
+  return wrap::Calloc(n, size);
+}
+void* HAK_ENTRY(__libc_realloc)(void* p, size_t bytes) {
+  return wrap::Realloc(p, bytes);
+}
+void* HAK_ENTRY(__libc_memalign)(size_t alignment, size_t bytes) {
+  return wrap::AlignedAlloc(alignment, bytes);
+}
+void* HAK_ENTRY(__libc_valloc)(size_t bytes) { return wrap::Valloc(bytes); }
+void* HAK_ENTRY(__libc_pvalloc)(size_t bytes) { return wrap::Pvalloc(bytes); }
+int HAK_ENTRY(__posix_memalign)(void** result, size_t alignment, size_t bytes) {
+  return wrap::PosixMemalign(result, alignment, bytes);
+}
+
+}  // extern "C"

@@ -1,0 +1,237 @@
+// Box:   wrap.   Uses: tiny, large, platform.   Must not know: nothing is
+// above. Holds: the rules of C and POSIX, and the verdict on every pointer.
+// Locks: none.   Read next: alloc/wrap/entry_points.cc
+
+#include "alloc/wrap/memory.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "alloc/base/pointers.h"
+#include "alloc/large/large.h"
+#include "alloc/superslab/window.h"
+#include "alloc/tiny/small.h"
+#include "alloc/wrap/domain.h"
+#include "platform/die.h"
+#include "platform/libc_kind.h"
+#include "platform/page_source.h"
+
+namespace hakmem::wrap {
+
+ForeignFrees Domain<true>::frees;
+
+namespace {
+
+using large::Ownership;
+using tiny::kMaxSmall;
+
+// No object may be larger, so that pointers into it can be subtracted.
+constexpr size_t kMaxBytes = PTRDIFF_MAX;
+
+void* OutOfMemory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+constexpr bool IsPowerOfTwo(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
+
+// The slab map's byte; 0 outside of the window.
+int8_t KindOf(const void* pointer) {
+  const uintptr_t offset =
+      AddressOf(static_cast<const char*>(pointer)) - superslab::WindowBase();
+  if (offset >= superslab::kWindowBytes) return superslab::kNeverOurs;
+  return superslab::MapByte(offset >> superslab::kSlabShift);
+}
+
+// What a pointer is, `small` if negative kind. Ends the process, saying what
+// was to be done with it, if it is ours but not a live block.
+struct Verdict {
+  bool small;
+  unsigned size_class;
+  Ownership ownership;
+};
+Verdict Judge(void* pointer, const char* what) {
+  const int8_t kind = KindOf(pointer);
+  if (kind < 0) {
+    if (HAK_UNLIKELY(tiny::LoadHeader(pointer) != kind)) {
+      tiny::ReportBadFree(pointer);
+    }
+    return {true, tiny::ClassOfLive(kind), Ownership::kForeign};
+  }
+  const Ownership ownership = large::Find(pointer, what);
+  if (ownership == Ownership::kForeign && kind == superslab::kReleased) {
+    platform::Line line;
+    line.Text("hakmem: double ").Text(what).Text(" of ").Pointer(pointer);
+    line.Text(" (its memory was released)");
+    platform::Die(line);
+  }
+  return {false, 0, ownership};
+}
+
+[[noreturn]] void ReportForeign(void* pointer, const char* what) {
+  platform::Line line;
+  line.Text("hakmem: invalid ").Text(what).Text(" of ").Pointer(pointer);
+  line.Text(" (not from this heap)");
+  platform::Die(line);
+}
+
+size_t UsableOf(void* pointer, const Verdict& verdict) {
+  return verdict.small ? tiny::UsableBytes(verdict.size_class)
+                       : large::UsableSize(pointer, verdict.ownership);
+}
+
+void* Aligned(size_t alignment, size_t bytes) {
+  if (alignment <= tiny::kUnit) return Malloc(bytes);
+  if (bytes > kMaxBytes - alignment) return OutOfMemory();
+  void* block;
+  if (alignment <= tiny::kMaxAlignment && bytes <= kMaxSmall) {
+    block = tiny::AllocateAligned(alignment, bytes);
+  } else {
+    block = large::Allocate(bytes, alignment).pointer;
+  }
+  return block != nullptr ? block : OutOfMemory();
+}
+
+// The same block, or nullptr if it has to move. A small block stays if at most
+// half of it would be idle.
+void* InPlace(void* pointer, size_t bytes, const Verdict& verdict) {
+  if (!verdict.small) {
+    return bytes > kMaxSmall ? large::Resize(pointer, verdict.ownership, bytes)
+                             : nullptr;
+  }
+  const size_t usable = tiny::UsableBytes(verdict.size_class);
+  return bytes <= usable && bytes >= usable / 2 ? pointer : nullptr;
+}
+
+}  // namespace
+
+void* Slow::Malloc(size_t bytes) {
+  void* block = nullptr;
+  if (bytes <= kMaxSmall) {
+    block = tiny::MallocSlow(bytes);
+  } else if (bytes <= kMaxBytes) {
+    block = large::Allocate(bytes, tiny::kUnit).pointer;
+  }
+  return HAK_LIKELY(block != nullptr) ? block : OutOfMemory();
+}
+
+void Slow::Free(void* pointer) {
+  if (pointer == nullptr) return;
+  const Verdict verdict = Judge(pointer, "free");
+  if (verdict.small) return tiny::FreeFast<Slow>(pointer);
+  if (HAK_LIKELY(verdict.ownership != Ownership::kForeign)) {
+    return large::Free(pointer, verdict.ownership);
+  }
+  if constexpr (kRoutesForeign) {
+    Domain<true>::Free(pointer, __builtin_return_address(0));
+  } else {
+    ReportForeign(pointer, "free");
+  }
+}
+
+void* Calloc(size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > kMaxBytes) {
+    return OutOfMemory();
+  }
+  if (bytes <= kMaxSmall) {
+    void* block = Malloc(bytes);
+    return block == nullptr ? nullptr : memset(block, 0, bytes);
+  }
+  const large::Block block = large::Allocate(bytes, tiny::kUnit);
+  if (block.pointer == nullptr) return OutOfMemory();
+  if (!block.zeroed) memset(block.pointer, 0, bytes);
+  return block.pointer;
+}
+
+void* Realloc(void* pointer, size_t bytes) {
+  if (pointer == nullptr) return Malloc(bytes);
+  const Verdict verdict = Judge(pointer, "realloc");
+  const bool ours = verdict.small || verdict.ownership != Ownership::kForeign;
+  if (!ours) {
+    if constexpr (kRoutesForeign) {
+      return __real_realloc(pointer, bytes);
+    } else {
+      ReportForeign(pointer, "realloc");
+    }
+  }
+  if (bytes == 0 && platform::kGlibc) {
+    Free(pointer);
+    return nullptr;
+  }
+  if (bytes > kMaxBytes) return OutOfMemory();
+  if (void* same = InPlace(pointer, bytes, verdict)) return same;
+  void* block = Malloc(bytes);
+  if (block == nullptr) return nullptr;
+  const size_t usable = UsableOf(pointer, verdict);
+  memcpy(block, pointer, bytes < usable ? bytes : usable);
+  Free(pointer);
+  return block;
+}
+
+void* AlignedAlloc(size_t alignment, size_t bytes) {
+  if (!IsPowerOfTwo(alignment)) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  return Aligned(alignment, bytes);
+}
+
+int PosixMemalign(void** result, size_t alignment, size_t bytes) {
+  if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) {
+    return EINVAL;
+  }
+  const int saved = errno;
+  void* block = Aligned(alignment, bytes);
+  errno = saved;
+  if (block == nullptr) return ENOMEM;
+  *result = block;
+  return 0;
+}
+
+void* Valloc(size_t bytes) { return Aligned(platform::PageSize(), bytes); }
+
+void* Pvalloc(size_t bytes) {
+  const size_t page = platform::PageSize();
+  if (bytes > kMaxBytes - page) return OutOfMemory();
+  return Aligned(page, AlignUp(bytes, page));
+}
+
+size_t UsableSize(void* pointer) {
+  if (pointer == nullptr) return 0;
+  const Verdict verdict = Judge(pointer, "malloc_usable_size");
+  if (verdict.small || verdict.ownership != Ownership::kForeign) {
+    return UsableOf(pointer, verdict);
+  }
+  if constexpr (kRoutesForeign) {
+    return __real_malloc_usable_size(pointer);
+  } else {
+    ReportForeign(pointer, "malloc_usable_size");
+  }
+}
+
+void FreeSized(void* pointer, size_t bytes) {
+  if constexpr (kVariant.sized_check) {
+    if (pointer != nullptr) {
+      const Verdict verdict = Judge(pointer, "free");
+      const bool fits =
+          verdict.small
+              ? bytes <= tiny::UsableBytes(verdict.size_class) &&
+                    (verdict.size_class == 0 ||
+                     bytes > tiny::UsableBytes(verdict.size_class - 1) / 2)
+              : verdict.ownership == Ownership::kForeign ||
+                    bytes <= UsableOf(pointer, verdict);
+      if (!fits) {
+        platform::Line line;
+        line.Text("hakmem: size mismatch at ").Pointer(pointer);
+        line.Text(": freed as ").Number(bytes).Text(" bytes, holds ");
+        line.Number(UsableOf(pointer, verdict));
+        platform::Die(line);
+      }
+    }
+  }
+  Free(pointer);
+}
+
+}  // namespace hakmem::wrap

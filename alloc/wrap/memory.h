@@ -1,0 +1,43 @@
+// Box:   wrap.   Uses: tiny, large.   Must not know: nothing is above.
+// Holds: malloc and friends as C++ functions: the C and POSIX rules (overflow,
+//        alignment, errno, zero sizes) and which box serves what.
+// Locks: none.   Read next: alloc/wrap/entry_points.cc
+
+#ifndef HAKMEM_ALLOC_WRAP_MEMORY_H_
+#define HAKMEM_ALLOC_WRAP_MEMORY_H_
+
+#include <cstddef>
+
+#include "alloc/tiny/thread_cache.h"
+#include "platform/cpu.h"
+
+namespace hakmem::wrap {
+
+// Where the fast path leaves to.
+struct Slow {
+  // nullptr with errno ENOMEM: no memory.
+  HAK_NOINLINE static void* Malloc(size_t bytes);
+  HAK_NOINLINE static void Free(void* pointer);
+};
+
+HAK_INLINE void* Malloc(size_t bytes) { return tiny::MallocFast<Slow>(bytes); }
+HAK_INLINE void Free(void* pointer) { tiny::FreeFast<Slow>(pointer); }
+
+// Errors as in C and POSIX: nullptr with errno ENOMEM (no memory, or the size
+// overflows) or EINVAL (an alignment that is no power of two).
+void* Calloc(size_t count, size_t size);
+// realloc(p, 0) frees and returns nullptr on glibc, returns a block on musl.
+void* Realloc(void* pointer, size_t bytes);
+void* AlignedAlloc(size_t alignment, size_t bytes);
+// Returns 0, EINVAL or ENOMEM, and leaves errno alone.
+int PosixMemalign(void** result, size_t alignment, size_t bytes);
+void* Valloc(size_t bytes);
+void* Pvalloc(size_t bytes);
+
+// 0 for nullptr. Aborts for what is not a live block.
+size_t UsableSize(void* pointer);
+void FreeSized(void* pointer, size_t bytes);
+
+}  // namespace hakmem::wrap
+
+#endif  // HAKMEM_ALLOC_WRAP_MEMORY_H_

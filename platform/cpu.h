@@ -1,0 +1,82 @@
+// Box:   platform.   Uses: nothing.   Must not know: what an allocator is.
+// Holds: what differs between CPUs and compilers, and nothing else does.
+// Locks: none.   Read next: platform/page_source.h
+
+#ifndef HAKMEM_PLATFORM_CPU_H_
+#define HAKMEM_PLATFORM_CPU_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Static initialisation or a compile error: hakmem runs before constructors.
+#if defined(__clang__)
+#define HAK_CONSTINIT [[clang::require_constant_initialization]]
+#else
+#define HAK_CONSTINIT __constinit
+#endif
+
+#define HAK_LIKELY(x) __builtin_expect(!!(x), 1)
+#define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define HAK_INLINE inline __attribute__((always_inline))
+#define HAK_COLD __attribute__((cold, noinline))
+#define HAK_NOINLINE __attribute__((noinline))
+// Not exported and not interposable: its address needs no load from a GOT.
+#define HAK_HIDDEN __attribute__((visibility("hidden")))
+
+namespace hakmem::platform {
+
+inline constexpr size_t kCacheLine = 64;
+
+// The value, of which the compiler knows nothing any more: it computes with
+// what is in the register instead of going back to where that came from.
+HAK_INLINE size_t Opaque(size_t value) {
+  __asm__("" : "+r"(value));
+  return value;
+}
+
+// A system call without libc: no errno, no cancellation point, and nothing
+// that an interposer or a sanitizer could redirect into malloc again.
+// Returns the kernel's value: -4095..-1 is a negated errno.
+#if defined(__x86_64__)
+inline constexpr bool kKnownCpu = true;
+inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
+                    long e = 0, long f = 0) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
+                     "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+inline void CpuRelax() { __asm__ volatile("pause" ::: "memory"); }
+#elif defined(__aarch64__)
+inline constexpr bool kKnownCpu = true;
+inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
+                    long e = 0, long f = 0) {
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0"
+                   : "+r"(x0)
+                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                   : "memory");
+  return x0;
+}
+inline void CpuRelax() { __asm__ volatile("yield" ::: "memory"); }
+#else
+#error "hakmem knows x86-64 and aarch64; add the three lines above for yours."
+#endif
+
+static_assert(kKnownCpu && sizeof(void*) == 8, "hakmem needs a 64-bit CPU");
+
+}  // namespace hakmem::platform
+
+#endif  // HAKMEM_PLATFORM_CPU_H_

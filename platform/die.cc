@@ -1,0 +1,68 @@
+// Box:   platform.   Uses: cpu.h.   Must not know: blocks.
+// Holds: text without stdio, and the end of the process.
+// Locks: none.   Read next: platform/thread_hooks.h
+
+#include "platform/die.h"
+
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include "platform/cpu.h"
+
+namespace hakmem::platform {
+
+Line& Line::Text(const char* text) {
+  while (*text != '\0') Put(*text++);
+  return *this;
+}
+
+Line& Line::Number(uint64_t value) {
+  char digits[20];
+  size_t count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  while (count > 0) Put(digits[--count]);
+  return *this;
+}
+
+Line& Line::Hex(uint64_t value) {
+  Put('0');
+  Put('x');
+  int shift = 60;
+  while (shift > 0 && (value >> shift) == 0) shift -= 4;
+  for (; shift >= 0; shift -= 4) Put("0123456789abcdef"[(value >> shift) & 15]);
+  return *this;
+}
+
+void Line::WriteTo(int fd) {
+  text_[size_++] = '\n';
+  WriteAll(fd, text_, size_);
+  size_ = 0;
+}
+
+void WriteAll(int fd, const char* text, size_t bytes) {
+  while (bytes > 0) {
+    const long n = Syscall(SYS_write, fd, reinterpret_cast<long>(text),
+                           static_cast<long>(bytes));
+    if (n == -4 /* EINTR */) continue;
+    if (n <= 0) return;
+    text += n;
+    bytes -= static_cast<size_t>(n);
+  }
+}
+
+void Die(Line& line) {
+  line.WriteTo(2);
+  // libc's abort, not a trap: SIGABRT on every CPU, and handlers run.
+  abort();
+}
+
+void Die(const char* text) {
+  Line line;
+  line.Text("hakmem: ").Text(text);
+  Die(line);
+}
+
+}  // namespace hakmem::platform

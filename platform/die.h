@@ -1,0 +1,44 @@
+// Box:   platform.   Uses: cpu.h.   Must not know: blocks.
+// Holds: the one line before an abort, and the abort.
+// Locks: none, and none may be held by the caller: handlers may allocate.
+// Read next: platform/die.cc
+
+#ifndef HAKMEM_PLATFORM_DIE_H_
+#define HAKMEM_PLATFORM_DIE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace hakmem::platform {
+
+// A line of text in a fixed buffer: no allocation, no stdio, async-signal-safe.
+// What does not fit is cut.
+class Line {
+ public:
+  Line& Text(const char* text);
+  Line& Number(uint64_t value);
+  Line& Hex(uint64_t value);
+  Line& Pointer(const void* pointer) {
+    return Hex(reinterpret_cast<uintptr_t>(pointer));
+  }
+  // Writes what was put so far and a newline, and starts anew.
+  void WriteTo(int fd);
+
+ private:
+  void Put(char c) {
+    if (size_ < sizeof(text_) - 1) text_[size_++] = c;
+  }
+  char text_[240] = {};
+  size_t size_ = 0;
+};
+
+// Writes `bytes` to fd, all of it where the kernel lets it. Keeps errno.
+void WriteAll(int fd, const char* text, size_t bytes);
+
+// The line "hakmem: ..." on stderr, then SIGABRT.
+[[noreturn]] void Die(Line& line);
+[[noreturn]] void Die(const char* text);
+
+}  // namespace hakmem::platform
+
+#endif  // HAKMEM_PLATFORM_DIE_H_

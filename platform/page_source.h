@@ -1,0 +1,101 @@
+// Box:   platform.   Uses: cpu.h.   Must not know: SuperSlabs, slabs, blocks.
+// Holds: the contract between the allocator and whoever gives it pages.
+// Locks: none.   Read next: platform/page_source_linux.cc
+
+#ifndef HAKMEM_PLATFORM_PAGE_SOURCE_H_
+#define HAKMEM_PLATFORM_PAGE_SOURCE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/cpu.h"
+#include "platform/die.h"
+
+namespace hakmem::platform {
+
+// What a source implements. One of them is linked: page_source_linux.cc in
+// every product, page_source_fake.cc in the tests of the boxes above. Addresses
+// and sizes are multiples of PageSize(); the checked functions below, which
+// everybody calls, make sure of it, since qemu-user lets misaligned calls pass.
+// All of them may be called from any thread, none allocates or sets errno.
+namespace source {
+
+// The page size of the running kernel: 4 KiB, 16 KiB or 64 KiB.
+size_t QueryPageSize();
+// Maps zeroed memory, at `hint` if that place is free. nullptr: no memory.
+void* Map(void* hint, size_t bytes);
+// Address space without access and without commit charge. nullptr: none left.
+void* Reserve(size_t bytes);
+// Maps zeroed memory over part of what Reserve gave.
+bool MapInside(void* address, size_t bytes);
+// False: still mapped (the kernel may need a mapping more to split one).
+bool Unmap(void* address, size_t bytes);
+// Gives the pages back. True: they read as zero from now on. False: their
+// content is unchanged (locked memory does that).
+bool Decommit(void* address, size_t bytes);
+// Asks for small pages, so that a purge is not undone behind our back.
+void PreferSmallPages(void* address, size_t bytes);
+// Grows or moves a mapping with its content. nullptr: not possible.
+void* Remap(void* address, size_t old_bytes, size_t new_bytes);
+
+}  // namespace source
+
+// 0 until first asked; constant afterwards, so relaxed accesses suffice.
+inline size_t PageSize() {
+  HAK_CONSTINIT static size_t cached = 0;
+  size_t size = __atomic_load_n(&cached, __ATOMIC_RELAXED);
+  if (HAK_UNLIKELY(size == 0)) {
+    size = source::QueryPageSize();
+    __atomic_store_n(&cached, size, __ATOMIC_RELAXED);
+  }
+  return size;
+}
+
+inline void CheckPages(const void* address, size_t bytes) {
+  const uintptr_t bits = reinterpret_cast<uintptr_t>(address) | bytes;
+  if (HAK_UNLIKELY((bits & (PageSize() - 1)) != 0 || bytes == 0)) {
+    Die("internal error: page range not aligned");
+  }
+}
+
+[[nodiscard]] inline void* Map(void* hint, size_t bytes) {
+  CheckPages(hint, bytes);
+  return source::Map(hint, bytes);
+}
+
+// `bytes` of zeroed memory with an inaccessible page before and after.
+// nullptr: no memory.
+[[nodiscard]] inline void* MapGuarded(size_t bytes) {
+  const size_t page = PageSize();
+  char* whole = static_cast<char*>(source::Reserve(bytes + 2 * page));
+  if (whole == nullptr) return nullptr;
+  CheckPages(whole + page, bytes);
+  if (source::MapInside(whole + page, bytes)) return whole + page;
+  (void)source::Unmap(whole, bytes + 2 * page);
+  return nullptr;
+}
+
+[[nodiscard]] inline bool Unmap(void* address, size_t bytes) {
+  CheckPages(address, bytes);
+  return source::Unmap(address, bytes);
+}
+
+[[nodiscard]] inline bool Decommit(void* address, size_t bytes) {
+  CheckPages(address, bytes);
+  return source::Decommit(address, bytes);
+}
+
+inline void PreferSmallPages(void* address, size_t bytes) {
+  CheckPages(address, bytes);
+  source::PreferSmallPages(address, bytes);
+}
+
+[[nodiscard]] inline void* Remap(void* address, size_t old_bytes,
+                                 size_t new_bytes) {
+  CheckPages(address, old_bytes | new_bytes);
+  return source::Remap(address, old_bytes, new_bytes);
+}
+
+}  // namespace hakmem::platform
+
+#endif  // HAKMEM_PLATFORM_PAGE_SOURCE_H_

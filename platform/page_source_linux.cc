@@ -1,0 +1,64 @@
+// Box:   platform.   Uses: cpu.h.   Must not know: SuperSlabs, slabs, blocks.
+// Holds: pages from the Linux kernel: mmap, munmap, madvise, mremap only.
+// Locks: none.   Read next: platform/futex.h
+
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "platform/page_source.h"
+
+namespace hakmem::platform::source {
+namespace {
+
+constexpr long kPrivateAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+
+void* MapWith(void* hint, size_t bytes, long protection, long flags) {
+  const long result =
+      Syscall(SYS_mmap, reinterpret_cast<long>(hint), static_cast<long>(bytes),
+              protection, kPrivateAnonymous | flags, -1, 0);
+  if (result < 0 && result > -4096) return nullptr;
+  return reinterpret_cast<void*>(result);
+}
+
+}  // namespace
+
+size_t QueryPageSize() { return getauxval(AT_PAGESZ); }
+
+void* Map(void* hint, size_t bytes) {
+  return MapWith(hint, bytes, PROT_READ | PROT_WRITE, 0);
+}
+
+void* Reserve(size_t bytes) {
+  return MapWith(nullptr, bytes, PROT_NONE, MAP_NORESERVE);
+}
+
+bool MapInside(void* address, size_t bytes) {
+  return MapWith(address, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != nullptr;
+}
+
+bool Unmap(void* address, size_t bytes) {
+  return Syscall(SYS_munmap, reinterpret_cast<long>(address),
+                 static_cast<long>(bytes)) == 0;
+}
+
+bool Decommit(void* address, size_t bytes) {
+  return Syscall(SYS_madvise, reinterpret_cast<long>(address),
+                 static_cast<long>(bytes), MADV_DONTNEED) == 0;
+}
+
+void PreferSmallPages(void* address, size_t bytes) {
+  // EINVAL on a kernel without huge pages: nothing to avoid there.
+  (void)Syscall(SYS_madvise, reinterpret_cast<long>(address),
+                static_cast<long>(bytes), MADV_NOHUGEPAGE);
+}
+
+void* Remap(void* address, size_t old_bytes, size_t new_bytes) {
+  const long result =
+      Syscall(SYS_mremap, reinterpret_cast<long>(address),
+              static_cast<long>(old_bytes), static_cast<long>(new_bytes), 1);
+  if (result < 0 && result > -4096) return nullptr;
+  return reinterpret_cast<void*>(result);
+}
+
+}  // namespace hakmem::platform::source

@@ -1,0 +1,14 @@
+// Box:   platform.   Uses: libc.   Must not know: heaps.
+// Holds: the end of a thread on glibc.
+// Locks: none.   Read next: alloc/base/variant.h
+
+#include "platform/thread_hooks.h"
+
+namespace hakmem::platform {
+
+// glibc calls __malloc_arena_thread_freeres (see alloc/wrap/libc_hooks.cc) on
+// every thread after all destructors of its thread-specific data: there is
+// nothing to register. Source: glibc 2.36, malloc/thread-freeres.c.
+bool HookThreadExit() { return true; }
+
+}  // namespace hakmem::platform
