@@ -60,11 +60,9 @@ _CXX_COPTS = [
 
 _NO_EXCEPTIONS = ["-fno-exceptions"]
 
-# There is no libstdc++ to throw with on musl.
-_EXCEPTIONS = {
-    "//toolchains/platforms:musl": ["-fno-exceptions"],
-    "//conditions:default": ["-fexceptions"],
-}
+# The toolchain for musl, which has no libstdc++, switches them off. Who links
+# operator new into a C++ program brings the library that throws.
+_EXCEPTIONS = ["-fexceptions"]
 
 def variant_label(label, variant):
     """The label of one variant of a variant library.
@@ -89,12 +87,8 @@ def _core_copts(srcs, variant, exceptions):
     copts = _CORE_COPTS + _FRAME_POINTER[variant]
     if type(srcs) != "list" or any([s.endswith(".cc") for s in srcs]):
         copts = copts + _CXX_COPTS
-        if not exceptions:
-            copts = copts + _NO_EXCEPTIONS
-    copts = copts + select(_OPTIMIZE) + select(_CPU)
-    if exceptions:
-        copts = copts + select(_EXCEPTIONS)
-    return copts
+        copts = copts + (_EXCEPTIONS if exceptions else _NO_EXCEPTIONS)
+    return copts + select(_OPTIMIZE) + select(_CPU)
 
 def hakmem_cc_library(
         name,

@@ -73,7 +73,9 @@ def _impl(ctx):
                 "-Wall",
             ] + ctx.attr.compile_flags) +
             _flags(_C, ctx.attr.c_flags) +
-            _flags(_CXX, ["-std=c++17"] + ctx.attr.cxx_flags) +
+            # objcopy cannot make a GNU unique symbol local (//:dist).
+            _flags(_CXX, ["-std=c++17", "-fno-gnu-unique"] +
+                         ctx.attr.cxx_flags) +
             _flags(_COMPILE, ["-g"], with_features = ["dbg"]) +
             _flags(_COMPILE, [
                 "-O2",
