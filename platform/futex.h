@@ -5,7 +5,6 @@
 #ifndef HAKMEM_PLATFORM_FUTEX_H_
 #define HAKMEM_PLATFORM_FUTEX_H_
 
-#include <linux/futex.h>
 #include <sys/syscall.h>
 
 #include <atomic>
@@ -15,14 +14,19 @@
 
 namespace hakmem::platform {
 
+// kFutexWaitPrivate and kFutexWakePrivate, of the kernel's ABI: musl comes
+// without the kernel's headers.
+inline constexpr long kFutexWaitPrivate = 128;
+inline constexpr long kFutexWakePrivate = 129;
+
 // Sleeps while *word == expected; may return early for no reason.
 inline void FutexWait(std::atomic<uint32_t>* word, uint32_t expected) {
-  (void)Syscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAIT_PRIVATE,
+  (void)Syscall(SYS_futex, reinterpret_cast<long>(word), kFutexWaitPrivate,
                 expected, 0);
 }
 
 inline void FutexWake(std::atomic<uint32_t>* word, int count) {
-  (void)Syscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAKE_PRIVATE,
+  (void)Syscall(SYS_futex, reinterpret_cast<long>(word), kFutexWakePrivate,
                 count);
 }
 
