@@ -87,6 +87,22 @@ inline constexpr bool kOverride = false;
 #define HAK_HOOK(name) name
 #endif
 
+// An entry point under its plain name as well: HAK_PLAIN(malloc). ld.lld looks
+// for malloc in libc.a before it renames it to the wrapper, and would link
+// libc's heap; a --wrap that was forgotten leaks no more; and a vendor's own
+// malloc is a duplicate symbol. Weak (HAK_PLAIN_GNU): the names that only glibc
+// has, which a program for musl may define for itself. Not where libc's heap
+// is linked on purpose.
+#if defined(HAKMEM_VARIANT_CHECKED) || defined(HAKMEM_OVERRIDE)
+#define HAK_PLAIN(name) static_assert(true)
+#define HAK_PLAIN_GNU(name) static_assert(true)
+#else
+#define HAK_PLAIN(name) \
+  __asm__(".globl " #name "\n.set " #name ", __wrap_" #name "\n")
+#define HAK_PLAIN_GNU(name) \
+  __asm__(".weak " #name "\n.set " #name ", __wrap_" #name "\n")
+#endif
+
 // Where libc's malloc cannot be called, nothing can be routed to it.
 inline constexpr bool kRoutesForeign = kVariant.domain_route && !kOverride;
 

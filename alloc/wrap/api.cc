@@ -145,4 +145,12 @@ int HAK_ENTRY(malloc_info)(int options, void* stream) {
   return 0;
 }
 
+// The same functions under their plain names; see alloc/base/variant.h.
+HAK_PLAIN_GNU(mallinfo2);
+HAK_PLAIN_GNU(mallinfo);
+HAK_PLAIN_GNU(mallopt);
+HAK_PLAIN_GNU(malloc_trim);
+HAK_PLAIN_GNU(malloc_stats);
+HAK_PLAIN_GNU(malloc_info);
+
 }  // extern "C"

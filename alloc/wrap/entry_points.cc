@@ -67,4 +67,27 @@ int HAK_ENTRY(__posix_memalign)(void** result, size_t alignment, size_t bytes) {
   return wrap::PosixMemalign(result, alignment, bytes);
 }
 
+// The same functions under their plain names; see alloc/base/variant.h.
+HAK_PLAIN(malloc);
+HAK_PLAIN(free);
+HAK_PLAIN(calloc);
+HAK_PLAIN(realloc);
+HAK_PLAIN(aligned_alloc);
+HAK_PLAIN(memalign);
+HAK_PLAIN(posix_memalign);
+HAK_PLAIN(valloc);
+HAK_PLAIN(malloc_usable_size);
+HAK_PLAIN(free_sized);
+HAK_PLAIN(free_aligned_sized);
+HAK_PLAIN(__libc_malloc);
+HAK_PLAIN(__libc_free);
+HAK_PLAIN(__libc_calloc);
+HAK_PLAIN(__libc_realloc);
+HAK_PLAIN_GNU(pvalloc);
+HAK_PLAIN_GNU(cfree);
+HAK_PLAIN_GNU(__libc_memalign);
+HAK_PLAIN_GNU(__libc_valloc);
+HAK_PLAIN_GNU(__libc_pvalloc);
+HAK_PLAIN_GNU(__posix_memalign);
+
 }  // extern "C"
