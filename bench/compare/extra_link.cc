@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,7 @@ std::string LinkExtra(const Extra& extra, const std::vector<Case>& cases,
     return absl::StrCat("--extra=", extra.name, ": there is no file ",
                         extra.link[0], ".");
   }
+  fprintf(stderr, "linking with %s\n", extra.name.c_str());
   std::set<std::string> workloads;
   for (const Case& one : cases) workloads.insert(one.workload);
   for (const std::string& workload : workloads) {

@@ -119,7 +119,6 @@ std::string Comparison::Prepare() {
     mkdir(extra_programs_.c_str(), 0777);
   }
   for (const Extra& extra : options_.extras) {
-    fprintf(stderr, "linking with %s\n", extra.name.c_str());
     const std::string wrong =
         LinkExtra(extra, options_.cases, kObjects, extra_programs_);
     if (!wrong.empty()) return wrong;
