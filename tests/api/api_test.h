@@ -14,5 +14,6 @@ void TestCalloc(void);         // calloc.c
 void TestSizedFree(void);      // sized_free.c
 void TestHeaderByte(void);     // header_byte.c
 void TestGnu(void);            // gnu.c
+void TestHak(void);            // hak.c
 
 #endif  // TESTS_API_API_TEST_H_

@@ -8,7 +8,7 @@
 #include "tests/support.h"
 
 extern int malloc_trim(size_t pad) __attribute__((weak));
-extern int hak_trim(int level) __attribute__((weak));
+extern size_t hak_trim(int level) __attribute__((weak));
 
 enum { kBlocks = 32 };
 

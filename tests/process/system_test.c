@@ -151,7 +151,13 @@ static void EveryFunction(void) {
     p = Escape(realloc(p, n));
     free(Escape(memalign(4096, n)));
   }
-  for (size_t n = (size_t)40 << 20; n > 0; n /= 3) p = Escape(realloc(p, n));
+  for (size_t n = (size_t)120 << 20; n > 0; n /= 3) p = Escape(realloc(p, n));
+  for (size_t n = (size_t)36 << 20; n < (size_t)90 << 20;
+       n += (size_t)9 << 20) {
+    p = Escape(realloc(p, n));  // each beyond the spans, growing
+    if (p == NULL) _exit(5);
+    ((unsigned char*)p)[n - 1] = 1;
+  }
   free(p);
 #if defined(__GLIBC__)
   CHECK_GE(mallinfo2().arena + mallinfo2().hblkhd, 1);

@@ -1,0 +1,12 @@
+// Reads a block of 0 bytes: nobody's data may be there.
+#include "tests/misuse/misuse.h"
+
+MISUSE(zero_size_read) {
+  char* secret = (char*)memset(Escape(malloc(12)), 0x5E, 12);
+  free(secret);
+  char* p = (char*)Escape(malloc(Opaque(0)));
+  const size_t usable = malloc_usable_size(p);
+  for (size_t i = 8; i < usable; ++i) {
+    if (p[i] == 0x5E) Gained("data of a freed block");
+  }
+}
