@@ -12,6 +12,9 @@ load(
 # The API beyond malloc; `*` as objcopy --wildcard understands it.
 _API = ["hak_*"]
 
+# What hakmem-check knows a variant and a mode by.
+_MARKERS = ["hakmem_marker_*", "hakmem_mode_*"]
+
 # operator new, new[], delete, delete[] in all their forms.
 _NEW = ["_Znwm*", "_Znam*", "_ZdlPv*", "_ZdaPv*"]
 
@@ -68,7 +71,10 @@ def _impl(ctx):
     variant = ctx.attr.variant
     wrapped = wrapped_names(ctx.attr.libc, variant)
     hooks = FORK_HOOKS_MUSL if ctx.attr.libc == "musl" else FORK_HOOKS_GLIBC
-    keep = ["__wrap_" + n for n in wrapped] + hooks + _API
+    keep = ["__wrap_" + n for n in wrapped] + hooks + _API + _MARKERS
+    if variant != "checked":
+        # The plain names, too; alloc/base/variant.h says what for.
+        keep = keep + wrapped
 
     malloc_archives = _archives(ctx.attr.malloc)
     hakmem_o = _relocatable(ctx, cc, "hakmem.o", malloc_archives, keep)
@@ -90,7 +96,9 @@ def _impl(ctx):
     }
     root = "hakmem-%s-%s-%s" % (HAKMEM_VERSION, ctx.attr.arch, ctx.attr.libc)
     files = {
+        "bin/hakmem-check": ctx.executable._check,
         "include/hakmem.h": ctx.file.header,
+        "lib/cmake/hakmem/hakmem-check.cmake": ctx.file._check_cmake,
         "lib/hakmem.o": hakmem_o,
         "lib/hakmem_new.o": new_o,
         "LICENSE": ctx.file.license,
@@ -117,7 +125,8 @@ stage="$out.stage"
 while [ $# -gt 0 ]; do
   mkdir -p "$stage/$root/$(dirname "$1")"
   cp -L "$2" "$stage/$root/$1"
-  chmod 644 "$stage/$root/$1"
+  case "$1" in bin/*) mode=755 ;; *) mode=644 ;; esac
+  chmod "$mode" "$stage/$root/$1"
   shift 2
 done
 tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 \
@@ -145,6 +154,16 @@ _hakmem_dist = rule(
         "variant": attr.string(mandatory = True),
         "_cc_toolchain": attr.label(
             default = "@bazel_tools//tools/cpp:current_cc_toolchain",
+        ),
+        # Runs where the program is linked, whatever it is linked for.
+        "_check": attr.label(
+            cfg = "exec",
+            default = "//toolchains/check:hakmem-check",
+            executable = True,
+        ),
+        "_check_cmake": attr.label(
+            allow_single_file = True,
+            default = "//toolchains/check:hakmem-check.cmake",
         ),
         "_templates": attr.label(default = "//toolchains/dist:templates"),
     },

@@ -43,6 +43,10 @@ expect() {
     lines*) wanted="lines, ${variant}" ;;
     cxx*) wanted=c++ ;;
   esac
+  local -a options=()
+  [[ "${variant}" != checked ]] || options=(--variant checked)
+  "${H}/bin/hakmem-check" ${options[@]+"${options[@]}"} "${program}" \
+    > "${work}/check.log" || fail "$(cat "${work}/check.log")"
   local got
   got="$(${HAKMEM_RUNNER:-} "${program}")" || fail "${program}: exit $?"
   [[ "${got}" == "${wanted}" ]] || fail "${program} printed: ${got}"
@@ -91,7 +95,8 @@ link_by_cmake() {
     "-DCMAKE_C_FLAGS=${cc[*]:1}" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY \
     ${options[@]+"${options[@]}"} > "${work}/cmake.log" 2>&1 &&
-    cmake --build "${build}" >> "${work}/cmake.log" 2>&1 ||
+    cmake --build "${build}" >> "${work}/cmake.log" 2>&1 &&
+    (cd "${build}" && ctest) >> "${work}/cmake.log" 2>&1 ||
     { cat "${work}/cmake.log"; fail "CMake"; }
   local program
   for program in "${programs[@]}"; do
@@ -110,7 +115,12 @@ check_object() {
   fi
   [[ -z "${extra}" ]] || fail "hakmem.o needs, unexpectedly: ${extra}"
   extra="$(nm --defined-only -g "${H}/lib/hakmem.o" | awk '{ print $3 }' |
-    grep -vE '^(__wrap_|hak_|__malloc_)' || true)"
+    grep -vE '^(__wrap_|hak_|hakmem_(marker|mode)_|__malloc_)' || true)"
+  if [[ "${variant}" != checked ]]; then
+    # Each wrapper under its plain name, too, and nothing more.
+    extra="$(grep -vxF -f <(sed -n 's/^-Wl,--wrap=//p' \
+      "${H}/share/hakmem/wrap.opts") <<< "${extra}" || true)"
+  fi
   [[ -z "${extra}" ]] || fail "hakmem.o defines, unexpectedly: ${extra}"
 }
 

@@ -4,6 +4,9 @@
 #
 # hakmem::hakmem      malloc and everything like it
 # hakmem::hakmem_new  that, and operator new and delete (C++)
+#
+# enable_testing()
+# hakmem_closed_test(daemon_closed daemon)  # see hakmem-check.cmake
 
 if(TARGET hakmem::hakmem)
   return()
@@ -27,6 +30,9 @@ add_library(hakmem::hakmem_new INTERFACE IMPORTED)
 set_target_properties(hakmem::hakmem_new PROPERTIES
   INTERFACE_LINK_LIBRARIES
     "${_hakmem_root}/lib/hakmem_new.o;hakmem::hakmem")
+
+set(hakmem_VARIANT "@VARIANT@")
+include("${CMAKE_CURRENT_LIST_DIR}/hakmem-check.cmake")
 
 unset(_hakmem_wrap)
 unset(_hakmem_root)
