@@ -12,6 +12,7 @@ _DATA = {
 }
 
 _DEPS = [
+    ":daemon_process",
     "//tests/daemon:command_line",
     "@com_google_absl//absl/flags:flag",
     "@com_google_absl//absl/strings",
@@ -20,8 +21,6 @@ _DEPS = [
 
 _SRCS = [
     "daemon.cc",
-    "daemon_process.cc",
-    "daemon_process.h",
     "daemon_table.cc",
     "daemon_table.h",
 ]
