@@ -3,10 +3,12 @@
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
 load("//bench/workloads:workloads.bzl", "WORKLOADS")
 
+_MUSL_PLATFORM = "//toolchains/platforms:linux-x86_64-musl"
+
 def _musl_impl(settings, attr):
     _unused = (settings, attr)
     return {
-        "//command_line_option:platforms": "//toolchains/platforms:linux-x86_64-musl",
+        "//command_line_option:platforms": _MUSL_PLATFORM,
         "//command_line_option:platform_suffix": "-bench-musl",
     }
 
@@ -20,7 +22,7 @@ _musl = transition(
 )
 
 def _program_folder_impl(ctx):
-    """Symlinks programs/WORKLOAD.ALLOCATOR, the names that compare looks for."""
+    """Symlinks programs/WORKLOAD.ALLOCATOR, which is what compare looks for."""
     links = []
     for target in ctx.attr.glibc + ctx.attr.musl:
         workload, _, allocator = target.label.name.partition(".")
@@ -56,7 +58,8 @@ _program_folder = rule(
 
 def _object_impl(ctx):
     archives = []
-    for linker_input in ctx.attr.program[CcInfo].linking_context.linker_inputs.to_list():
+    linking = ctx.attr.program[CcInfo].linking_context
+    for linker_input in linking.linker_inputs.to_list():
         for library in linker_input.libraries:
             archives.append(library.static_library or
                             library.pic_static_library)
@@ -98,6 +101,7 @@ def bench_programs(name, allocators, musl, programs = {}):
     musl_targets = []
     objects = []
     labels = {w: "//bench/workloads:" + w for w in WORKLOADS}
+    for_musl = [w for w in WORKLOADS if WORKLOADS[w].musl]
     labels.update(programs)
     for workload, label in labels.items():
         for allocator, library in allocators.items():
@@ -110,7 +114,7 @@ def bench_programs(name, allocators, musl, programs = {}):
                 deps = [label] + ([library] if library else []),
             )
             glibc_targets.append(program)
-            if allocator in musl and workload in WORKLOADS and WORKLOADS[workload].musl:
+            if allocator in musl and workload in for_musl:
                 musl_targets.append(program)
     for workload in labels:
         _object(

@@ -37,8 +37,8 @@ case "$(grep -m 1 'file format' "${LISTING}")" in
   *) fail "'${LISTING}' is not a listing of a program" ;;
 esac
 
-found="$(awk -v entries="${ENTRIES}" -f "${HERE}/fast_path.awk" "${LISTING}")" ||
-  fail "the path could not be followed"
+found="$(awk -v entries="${ENTRIES}" -f "${HERE}/fast_path.awk" \
+  "${LISTING}")" || fail "the path could not be followed"
 found="$(sed "s/^/${arch} ${VARIANT} /" <<< "${found}")"
 echo "${found}"
 
