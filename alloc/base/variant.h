@@ -67,36 +67,30 @@ inline constexpr Variant kVariant = kRelease;
 #error "Build hakmem with HAKMEM_VARIANT_{RELEASE,HARDENED,CHECKED} defined."
 #endif
 
-// How malloc gets into the program: under names that -Wl,--wrap redirects to,
-// or under its own. All entry points are written HAK_ENTRY(malloc).
+// How malloc gets into the program: -Wl,--wrap redirects every call of it to
+// HAK_ENTRY(malloc), or (override) the plain name is all there is.
+#define HAK_ENTRY(name) __wrap_##name
 #if defined(HAKMEM_OVERRIDE)
-#define HAK_ENTRY(name) name
 #define HAK_MODE "override"
 inline constexpr bool kOverride = true;
 #else
-#define HAK_ENTRY(name) __wrap_##name
 #define HAK_MODE "wrap"
 inline constexpr bool kOverride = false;
 #endif
 
-// libc's private hooks are defined, so that a leak is a link error, unless
-// libc's heap is linked on purpose: then they are wrapped.
+// Where libc's heap is linked on purpose, its private hooks are wrapped.
+// Everywhere else they are defined, which makes a leak to libc's heap a
+// duplicate symbol, and an entry point has its plain name as well: ld.lld looks
+// for malloc in libc.a before it renames it, a --wrap that was forgotten leaks
+// no more, and a vendor's own malloc is a duplicate symbol. Weak
+// (HAK_PLAIN_GNU): the names that only glibc has, which a program for musl may
+// define for itself.
 #if defined(HAKMEM_VARIANT_CHECKED) && !defined(HAKMEM_OVERRIDE)
 #define HAK_HOOK(name) __wrap_##name
-#else
-#define HAK_HOOK(name) name
-#endif
-
-// An entry point under its plain name as well: HAK_PLAIN(malloc). ld.lld looks
-// for malloc in libc.a before it renames it to the wrapper, and would link
-// libc's heap; a --wrap that was forgotten leaks no more; and a vendor's own
-// malloc is a duplicate symbol. Weak (HAK_PLAIN_GNU): the names that only glibc
-// has, which a program for musl may define for itself. Not where libc's heap
-// is linked on purpose.
-#if defined(HAKMEM_VARIANT_CHECKED) || defined(HAKMEM_OVERRIDE)
 #define HAK_PLAIN(name) static_assert(true)
 #define HAK_PLAIN_GNU(name) static_assert(true)
 #else
+#define HAK_HOOK(name) name
 #define HAK_PLAIN(name) \
   __asm__(".globl " #name "\n.set " #name ", __wrap_" #name "\n")
 #define HAK_PLAIN_GNU(name) \

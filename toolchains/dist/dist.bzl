@@ -78,6 +78,13 @@ def _impl(ctx):
 
     malloc_archives = _archives(ctx.attr.malloc)
     hakmem_o = _relocatable(ctx, cc, "hakmem.o", malloc_archives, keep)
+    override_o = _relocatable(
+        ctx,
+        cc,
+        "hakmem_override.o",
+        _archives(ctx.attr.override),
+        wrapped + hooks + _API + _MARKERS,
+    )
     new_o = _relocatable(ctx, cc, "hakmem_new.o", [
         a
         for a in _archives(ctx.attr.new)
@@ -101,6 +108,7 @@ def _impl(ctx):
         "lib/cmake/hakmem/hakmem-check.cmake": ctx.file._check_cmake,
         "lib/hakmem.o": hakmem_o,
         "lib/hakmem_new.o": new_o,
+        "lib/hakmem_override.o": override_o,
         "LICENSE": ctx.file.license,
     }
     for template in ctx.files._templates:
@@ -151,6 +159,7 @@ _hakmem_dist = rule(
         "license": attr.label(allow_single_file = True, mandatory = True),
         "malloc": attr.label(mandatory = True, providers = [CcInfo]),
         "new": attr.label(mandatory = True, providers = [CcInfo]),
+        "override": attr.label(mandatory = True, providers = [CcInfo]),
         "variant": attr.string(mandatory = True),
         "_cc_toolchain": attr.label(
             default = "@bazel_tools//tools/cpp:current_cc_toolchain",
@@ -176,8 +185,8 @@ def hakmem_dist(name, **kwargs):
 
     Args:
       name: the name of the target
-      **kwargs: malloc and new (libraries), header, license, and what every
-        rule has
+      **kwargs: malloc, new and override (libraries), header, license, and
+        what every rule has
     """
     _hakmem_dist(
         name = name,
