@@ -191,9 +191,9 @@ nothing_to_tell() {
     check 1 'hakmem is not in this file' "${W}/open"
   what="another variant than asked for"
   linked "${link[@]}" -static &&
-    check 1 'not hardened' --variant hardened "${W}/open"
+    check 1 "not ${other}" --variant "${other}" "${W}/open"
   what="the variant asked for"
-  check 0 closed --variant=release "${W}/open"
+  check 0 closed "--variant=${variant}" "${W}/open"
 }
 
 # The proof that needs no names: no part of libc's heap is there to be linked.
@@ -230,6 +230,11 @@ absence() {
   fi
 }
 
+if [[ "${variant}" == checked ]]; then
+  echo "skipped: libc's heap is linked on purpose in the checked variant, so" \
+    "there is nothing to leak to; variants_test tells what the check says."
+  exit 0
+fi
 naked_object
 each_name_left_out
 names_the_caller

@@ -2,7 +2,8 @@
 # Sourced by the tests here: the unpacked //:dist of the target, its compilers,
 # and how to link, check and run with them. Sets
 #   H         the unpacked dist        W         a scratch folder
-#   cpu libc  of the target            LIBC_A    its libc.a
+#   cpu libc variant  of the dist; other, a variant that it is not
+#   LIBC_A    the target's libc.a
 #   cc[]      GCC for it               clang[]   Clang for it, or empty
 #   CHECK     hakmem-check, of the build machine
 # Outside of Bazel these tests run from the top of the tree, with the tarball in
@@ -19,6 +20,9 @@ target="${H##*/}"
 libc="${target##*-}"
 cpu="${target%-*}"
 cpu="${cpu##*-}"
+variant="$(nm "${H}/lib/hakmem.o" | sed -n 's/.* hakmem_marker_//p')"
+other=hardened
+[[ "${variant}" != hardened ]] || other=release
 readonly triplet="${cpu}-linux-gnu"
 readonly musl="${cpu}-linux-musl"
 readonly RUN="${HAKMEM_RUNNER:-}"

@@ -48,8 +48,8 @@ try() {
     bad "${what}: works, though '${reason}'"
     return
   fi
-  check 0 closed --libc "${LIBC_A}" "${W}/forty"
-  check 0 closed --map "${W}/map" "${W}/forty"
+  check 0 closed --variant "${variant}" --libc "${LIBC_A}" "${W}/forty"
+  check 0 closed --variant "${variant}" --map "${W}/map" "${W}/forty"
   ${RUN} "${W}/forty" > "${W}/said" 2>&1 || bad "${what}: $(cat "${W}/said")"
 }
 
@@ -67,7 +67,7 @@ cxx() {
     linked "${triplet}-g++-12" "-B${W}/bin" -static "-fuse-ld=${linker}" -O2 \
       "${HERE}/cxx.cc" ${object:+"${object}"} "${H}/lib/hakmem.o" "${WRAP}" \
       -o "${W}/open" || continue
-    check 0 closed "${W}/open"
+    check 0 closed --variant "${variant}" "${W}/open"
     ${RUN} "${W}/open" > "${W}/said" 2>&1 || bad "${what}: $(cat "${W}/said")"
   done
 }

@@ -47,7 +47,10 @@ class Judgement {
   void ReportProofs();
 
   [[nodiscard]] bool Musl() const { return report_.libc == "musl"; }
-  [[nodiscard]] bool Checked() const { return report_.variant == "checked"; }
+  // Libc's heap is linked on purpose, and hakmem calls it.
+  [[nodiscard]] bool Routes() const {
+    return report_.variant == "checked" && report_.mode == "wrap";
+  }
   [[nodiscard]] std::vector<std::string> TakenOver() const;
   [[nodiscard]] bool IsHakmems(const Symbol& symbol) const;
   [[nodiscard]] AddressRange HeapCode() const;
@@ -125,7 +128,7 @@ void Judgement::CheckVariant() {
   } else if (!evidence_.variant.empty() && evidence_.variant != variant) {
     Add("variant", "", "",
         "The variant is " + variant + ", not " + evidence_.variant + ".");
-  } else if (variant == "checked" && evidence_.variant.empty()) {
+  } else if (Routes() && evidence_.variant.empty()) {
     Add("checked", "", "",
         "Open by design: the checked variant hands foreign pointers to libc's "
         "own heap, so that heap is linked; link release or hardened, or accept "
@@ -242,7 +245,7 @@ std::vector<std::string> Judgement::CallersOf(uint64_t address) const {
     const bool hakmems = name.find("6hakmem") != std::string::npos ||
                          base.substr(0, 7) == "__wrap_" ||
                          base.substr(0, 4) == "hak_";
-    if (!heaps && !(Checked() && hakmems)) out.push_back(name);
+    if (!heaps && !(Routes() && hakmems)) out.push_back(name);
   }
   return out;
 }
@@ -275,7 +278,8 @@ void Judgement::ReportPlainNames() {
     }
     // Next to libc's heap lie all of its names; those that nobody calls are
     // reported once, with the heap.
-    if (!heap_.empty() && who.empty() && pulled_by.empty()) continue;
+    const bool wanted = pulled_by.empty() || Routes();
+    if (!heap_.empty() && who.empty() && wanted) continue;
     const std::string& name = names.front();
     const bool libcs = IsLibcs(name, object);
     std::string text = name;
@@ -296,7 +300,7 @@ void Judgement::ReportPlainNames() {
 }
 
 void Judgement::ReportHeap() {
-  if (heap_.empty() || Checked()) return;
+  if (heap_.empty() || Routes()) return;
   std::string text = "libc's own heap is in the file (" + Join(heap_) + ")";
   std::string object;
   for (const ArchiveMember* member : pulled_) {
