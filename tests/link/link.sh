@@ -13,7 +13,7 @@ readonly HERE="${PWD}/tests/link"
 CHECK="${HAKMEM_CHECK:-${PWD}/toolchains/check/tool/hakmem-check}"
 tarball="$(realpath "${HAKMEM_TARBALL:-$(ls "${PWD}"/hakmem-*.tar.gz)}")"
 W="$(mktemp -d "${TEST_TMPDIR:-/tmp}/link.XXXXXX")"
-trap 'rm -rf "${W}"' EXIT
+trap '[[ -n "${HAKMEM_KEEP:-}" ]] || rm -rf "${W}"' EXIT
 tar -C "${W}" -xzf "${tarball}"
 H="$(echo "${W}"/hakmem-*)"
 target="${H##*/}"
@@ -68,11 +68,15 @@ else
   LIBC_A="$("${cc[@]}" -print-file-name=libc.a)"
 fi
 LIBC_A="$(realpath "${LIBC_A}")"
-# A cross GCC looks for ld.lld and ld.mold only under its own prefix.
+# -fuse-ld=lld wants an ld.lld, which Debian's lld-14 does not have, and a cross
+# GCC looks for it only under its own prefix.
 mkdir "${W}/bin"
-for name in ld.lld ld.mold; do
-  if have "${name}"; then ln -s "$(command -v "${name}")" "${W}/bin/${name}"; fi
+for name in ld.lld ld.lld-14 ld.mold; do
+  if have "${name}"; then
+    ln -sf "$(command -v "${name}")" "${W}/bin/${name%-14}"
+  fi
 done
+PATH="${W}/bin:${PATH}"
 cc+=("-B${W}/bin")
 readonly OBJCOPY="${triplet}-objcopy"
 readonly AR="${triplet}-ar"

@@ -16,6 +16,9 @@ reason_against() {
   esac
 }
 
+# Every linker but LLVM's own reads Clang's intermediate code by a plugin.
+readonly PLUGIN="/usr/lib/llvm-14/lib/LLVMgold.so"
+
 # Compiles and links forty.c as LINKER MODE BUILD say.
 build() {
   local linker="$1" mode="$2" build="$3"
@@ -53,6 +56,10 @@ try() {
   ${RUN} "${W}/forty" > "${W}/said" 2>&1 || bad "${what}: $(cat "${W}/said")"
 }
 
+clang_lto() {
+  [[ ${#clang[@]} -ne 0 && ("$1" == lld || -e "${PLUGIN}") ]]
+}
+
 # operator new, aligned and not, through libstdc++'s and hakmem_new.o's.
 cxx() {
   local linker="$1" object
@@ -83,8 +90,8 @@ for linker in bfd gold lld mold; do
   cxx "${linker}"
   for mode in static static-pie; do
     for build in plain gc gcc-lto clang-lto; do
-      if [[ "${build}" == clang-lto && ${#clang[@]} -eq 0 ]]; then
-        skip "${linker}, ${mode}, clang-lto: Clang is not installed"
+      if [[ "${build}" == clang-lto ]] && ! clang_lto "${linker}"; then
+        skip "${linker}, ${mode}, clang-lto: Clang or its plugin is missing"
         continue
       fi
       try "${linker}" "${mode}" "${build}"
