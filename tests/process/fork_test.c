@@ -1,7 +1,7 @@
 // Box:   tests/process.   Uses: tests/support.h.
 // Holds: fork from a process whose threads allocate, fork racing the first
 //        allocation, vfork and posix_spawn. `fork_test 10000` forks that often
-//        (default 400).
+//        (default 200).
 // Read next: limits_test.c
 #include <pthread.h>
 #include <spawn.h>
@@ -192,8 +192,8 @@ static void TestSpawn(void) {
 }
 
 int main(int argc, char** argv) {
-  const int forks = argc > 1 ? atoi(argv[1]) : OnEmulator() ? 40 : 400;
-  alarm(forks > 400 ? 1200 : 200);
+  const int forks = argc > 1 ? atoi(argv[1]) : OnEmulator() ? 40 : 200;
+  alarm(forks > 200 ? 1200 : 200);
   CheckHeapUnderTest();
   TestFirstMallocRace(forks / 2);
   TestForks(forks);
