@@ -35,8 +35,6 @@ bool Unmap(void* address, size_t bytes);
 bool Decommit(void* address, size_t bytes);
 // Asks for small pages, so that a purge is not undone behind our back.
 void PreferSmallPages(void* address, size_t bytes);
-// Grows or moves a mapping with its content. nullptr: not possible.
-void* Remap(void* address, size_t old_bytes, size_t new_bytes);
 
 }  // namespace source
 
@@ -88,12 +86,6 @@ inline void CheckPages(const void* address, size_t bytes) {
 inline void PreferSmallPages(void* address, size_t bytes) {
   CheckPages(address, bytes);
   source::PreferSmallPages(address, bytes);
-}
-
-[[nodiscard]] inline void* Remap(void* address, size_t old_bytes,
-                                 size_t new_bytes) {
-  CheckPages(address, old_bytes | new_bytes);
-  return source::Remap(address, old_bytes, new_bytes);
 }
 
 }  // namespace hakmem::platform

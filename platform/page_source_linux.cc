@@ -1,5 +1,5 @@
 // Box:   platform.   Uses: cpu.h.   Must not know: SuperSlabs, slabs, blocks.
-// Holds: pages from the Linux kernel: mmap, munmap, madvise, mremap only.
+// Holds: pages from the Linux kernel: mmap, munmap and madvise only.
 // Locks: none.   Read next: platform/futex.h
 
 #include <sys/auxv.h>
@@ -51,14 +51,6 @@ void PreferSmallPages(void* address, size_t bytes) {
   // EINVAL on a kernel without huge pages: nothing to avoid there.
   (void)Syscall(SYS_madvise, reinterpret_cast<long>(address),
                 static_cast<long>(bytes), MADV_NOHUGEPAGE);
-}
-
-void* Remap(void* address, size_t old_bytes, size_t new_bytes) {
-  const long result =
-      Syscall(SYS_mremap, reinterpret_cast<long>(address),
-              static_cast<long>(old_bytes), static_cast<long>(new_bytes), 1);
-  if (result < 0 && result > -4096) return nullptr;
-  return reinterpret_cast<void*>(result);
 }
 
 }  // namespace hakmem::platform::source

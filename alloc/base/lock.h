@@ -34,6 +34,19 @@ class BasicLock : private Stats {
     Stats::OnAcquired();
   }
 
+  // False: somebody holds it.
+  bool TryAcquire() {
+    uint32_t expected = kFree;
+    // acquire: as above.
+    if (!word_.compare_exchange_strong(expected, kHeld,
+                                       std::memory_order_acquire,
+                                       std::memory_order_relaxed)) {
+      return false;
+    }
+    Stats::OnAcquired();
+    return true;
+  }
+
   void Release() {
     // release: pairs with the acquire of the next holder.
     if (HAK_UNLIKELY(word_.exchange(kFree, std::memory_order_release) ==

@@ -33,6 +33,7 @@ struct State {
   size_t bytes = 0;
   // relaxed peek: frees of foreign pointers need no lock while there is none.
   std::atomic<size_t> live{0};
+  std::atomic<size_t> cursor{0};  // of ApartHint
   Entry first[kFirstSlots] = {};
 };
 HAK_CONSTINIT State g_state;
@@ -115,10 +116,24 @@ bool ReserveSlot() {
   return true;
 }
 
+// A place with room behind it, above the window: nullptr lets the kernel choose
+// (an address space of 39 bits has no such place).
+void* ApartHint(size_t bytes) {
+  constexpr size_t kZone = size_t{1} << 40;
+  const uintptr_t start = superslab::WindowBase() + superslab::kWindowBytes;
+  if (start < (size_t{1} << 42) || start >> 47 != 0 || bytes > kZone / 64) {
+    return nullptr;
+  }
+  const size_t span = AlignUp(bytes, superslab::kSuperBytes) * 4;
+  // relaxed: a cursor; two blocks at one hint end up apart all the same.
+  const size_t at = g_state.cursor.fetch_add(span, std::memory_order_relaxed);
+  return At<void>(start + at % kZone);
+}
+
 // `bytes` at a multiple of `alignment`; what was mapped too much is unmapped.
 void* MapAligned(size_t bytes, size_t alignment) {
   const size_t page = platform::PageSize();
-  if (alignment <= page) return platform::Map(nullptr, bytes);
+  if (alignment <= page) return platform::Map(ApartHint(bytes), bytes);
   const size_t extra = alignment - page;
   if (bytes + extra < bytes) return nullptr;
   void* whole = platform::Map(nullptr, bytes + extra);
@@ -181,28 +196,32 @@ bool FreeHuge(void* pointer) {
   return true;
 }
 
-void* ResizeHuge(void* pointer, size_t bytes) {
+bool ResizeHuge(void* pointer, size_t bytes) {
   bytes = AlignUp(bytes, platform::PageSize());
-  if (!ReserveSlot()) return nullptr;
-  // Out of the table while it moves: the address may be somebody else's block
-  // before we are back.
-  size_t old_bytes;
-  {
-    LockHolder hold(g_state.lock);
-    Entry* entry = LookupLocked(AddressOf(static_cast<char*>(pointer)));
-    if (entry == nullptr) return nullptr;
-    old_bytes = entry->bytes;
-    RemoveLocked(entry);
+  const uintptr_t address = AddressOf(static_cast<char*>(pointer));
+  const size_t old_bytes = FindHuge(pointer);
+  if (old_bytes == 0) return false;
+  if (bytes > old_bytes) {
+    const size_t more = bytes - old_bytes;
+    void* wanted = At<void>(address + old_bytes);
+    void* got = platform::Map(wanted, more);
+    if (got != wanted) {
+      if (got != nullptr) (void)platform::Unmap(got, more);
+      return false;
+    }
+    AddTo(g_budget.live, more);
+  } else if (bytes < old_bytes) {
+    if (!platform::Unmap(At<void>(address + bytes), old_bytes - bytes)) {
+      return false;
+    }
+    TakeFrom(g_budget.live, old_bytes - bytes);
   }
-  void* moved = platform::Remap(pointer, old_bytes, bytes);
-  const size_t now = moved == nullptr ? old_bytes : bytes;
-  void* const place = moved == nullptr ? pointer : moved;
   LockHolder hold(g_state.lock);
-  // The slot that became free above is still there: nothing shrinks a table.
-  InsertLocked({AddressOf(static_cast<char*>(place)), now});
-  AddTo(g_budget.live, now);
-  TakeFrom(g_budget.live, old_bytes);
-  return moved;
+  Entry* entry = LookupLocked(address);
+  if (entry == nullptr) return false;  // freed meanwhile: a misuse
+  g_state.bytes += bytes - old_bytes;
+  entry->bytes = bytes;
+  return true;
 }
 
 HugeCounts ReadHugeCounts() {

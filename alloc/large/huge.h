@@ -20,9 +20,10 @@ size_t FindHuge(const void* pointer);
 // Unmaps a block that FindHuge knew. False: somebody else has just freed it.
 [[nodiscard]] bool FreeHuge(void* pointer);
 
-// The block with its content, at least `bytes` long, maybe elsewhere. nullptr:
-// not possible.
-[[nodiscard]] void* ResizeHuge(void* pointer, size_t bytes);
+// Makes the block at least `bytes` long where it is. False: not possible. No
+// mremap, which sandboxes for malloc do not let through: Huge blocks lie apart,
+// so that a growing one nearly always finds the addresses behind it free.
+[[nodiscard]] bool ResizeHuge(void* pointer, size_t bytes);
 
 struct HugeCounts {
   size_t blocks;

@@ -80,19 +80,30 @@ void* BlockAt(Unit unit, SpanTag tag) {
   return At<void>(UnitAddress(unit) + tag.color * platform::kCacheLine);
 }
 
+// The first unit of the span around this one. Only before an abort: it walks.
+Unit HeadOf(Unit unit) {
+  while (IsSpanUnit(unit - 1)) {
+    const SpanState state = ReadTag(unit).state;
+    if (state != SpanState::kInner && state != SpanState::kTail) break;
+    --unit;
+  }
+  return unit;
+}
+
 [[noreturn]] void Report(void* pointer, Unit unit, const char* what) {
-  const SpanTag tag = ReadTag(unit);
-  const bool starts = BlockAt(unit, tag) == pointer;
+  const Unit head = HeadOf(unit);
+  const SpanTag tag = ReadTag(head);
+  const bool live = tag.state == SpanState::kUsed;
+  const bool twice = !live && what[0] == 'f';  // free
   platform::Line line;
-  line.Text("hakmem: ");
-  if (starts && tag.state != SpanState::kUsed &&
-      tag.state != SpanState::kInner && tag.state != SpanState::kTail) {
-    line.Text("double ").Text(what).Text(" of ").Pointer(pointer);
-    line.Text(" (Large, ").Number(size_t{tag.units} << kUnitShift);
+  line.Text(twice ? "hakmem: double " : "hakmem: invalid ").Text(what);
+  line.Text(" of ").Pointer(pointer);
+  if (live) {
+    line.Text(" (inside block ").Pointer(BlockAt(head, tag));
+    line.Text(", Large, ").Number(size_t{tag.units} << kUnitShift);
     line.Text(" bytes)");
   } else {
-    line.Text("invalid ").Text(what).Text(" of ").Pointer(pointer);
-    line.Text(" (not the start of a Large block)");
+    line.Text(twice ? " (Large)" : " (freed, Large)");
   }
   platform::Die(line);
 }
@@ -109,6 +120,12 @@ Block Allocate(size_t bytes, size_t alignment) {
     SpanResult span{0, false};
     if (align_units == 1) span.unit = TakeCached(units);
     if (span.unit == 0) span = AcquireSpan(units, align_units);
+    if (span.unit == 0) {
+      // Before there is no memory: whatever is free elsewhere.
+      FlushThread();
+      superslab::Purge(0, 0);
+      span = AcquireSpan(units, align_units);
+    }
     if (span.unit != 0) {
       if (alignment <= platform::kCacheLine) {
         tag.color = ColorFor(span.unit, units, bytes);
@@ -169,18 +186,18 @@ void Free(void* pointer, Ownership kind) {
   superslab::PurgeIfOverBudget();
 }
 
-void* Resize(void* pointer, Ownership kind, size_t bytes) {
+bool Resize(void* pointer, Ownership kind, size_t bytes) {
   if (kind == Ownership::kHuge) {
-    return bytes > kMaxSpanBytes ? ResizeHuge(pointer, bytes) : nullptr;
+    return bytes > kMaxSpanBytes && ResizeHuge(pointer, bytes);
   }
   const Unit unit = UnitOf(AddressOf(static_cast<char*>(pointer)));
   const SpanTag tag = ReadTag(unit);
   const size_t units = UnitsFor(bytes + tag.color * platform::kCacheLine);
-  if (bytes > kMaxSpanBytes) return nullptr;
-  if (units == tag.units) return pointer;
-  if (!ResizeSpan(unit, units)) return nullptr;
+  if (bytes > kMaxSpanBytes) return false;
+  if (units == tag.units) return true;
+  if (!ResizeSpan(unit, units)) return false;
   superslab::PurgeIfOverBudget();
-  return pointer;
+  return true;
 }
 
 void FlushThread() {

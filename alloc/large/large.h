@@ -27,9 +27,9 @@ enum class Ownership : unsigned char { kForeign, kSpan, kHuge };
 // Of a pointer that Find() knows.
 size_t UsableSize(void* pointer, Ownership kind);
 void Free(void* pointer, Ownership kind);
-// The block becomes at least `bytes` long, and may move if it is Huge. nullptr:
-// not possible, nothing has changed.
-[[nodiscard]] void* Resize(void* pointer, Ownership kind, size_t bytes);
+// Makes the block at least `bytes` long where it is. False: not possible,
+// nothing has changed.
+[[nodiscard]] bool Resize(void* pointer, Ownership kind, size_t bytes);
 
 // Gives the calling thread's cached spans back.
 void FlushThread();

@@ -76,7 +76,11 @@ void AccountFree(SpanState state, size_t units) {
   if (state == SpanState::kDirty) AddTo(g_budget.dirty, units << kUnitShift);
 }
 void AccountTaken(SpanState state, size_t units) {
-  if (state == SpanState::kDirty) TakeFrom(g_budget.dirty, units << kUnitShift);
+  if (state == SpanState::kDirty) {
+    TakeFrom(g_budget.dirty, units << kUnitShift);
+  } else {
+    superslab::NoteCleanTaken(units << kUnitShift);
+  }
 }
 
 // Cuts [first, first + units) out of a free span, which goes back in parts.
@@ -131,7 +135,7 @@ void MarkSlabs(size_t first_super, size_t count, int8_t kind) {
   }
 }
 
-void PurgeSpansTo(size_t keep);
+void PurgeSpansTo(size_t keep, bool unmap_all);
 
 // Maps SuperSlabs for a span of `units`. False: no memory.
 bool Grow(size_t units) {
@@ -154,88 +158,99 @@ bool Grow(size_t units) {
   return true;
 }
 
-// Unmaps the SuperSlabs that lie wholly in this clean free span.
-void UnmapSupers(Unit unit) {
-  size_t first;
-  size_t count;
-  {
-    LockHolder hold(g_state.lock);
-    const SpanTag tag = ReadTag(unit);
-    if (!IsSpanUnit(unit) || tag.state != SpanState::kClean) return;
-    const Unit end = unit + tag.units;
-    first = (unit + kUnitsPerSuper - 1) / kUnitsPerSuper;
-    if (end / kUnitsPerSuper <= first) return;
-    count = end / kUnitsPerSuper - first;
-    RemoveLocked(unit, tag);
-    const Unit start = static_cast<Unit>(first * kUnitsPerSuper);
-    const Unit stop = static_cast<Unit>((first + count) * kUnitsPerSuper);
-    WriteTag(start, {SpanState::kBusy, 0, stop - start});
-    MarkSlabs(first, count, superslab::kReleased);
-    if (start > unit) {
-      (void)InsertLocked(unit, start - unit, SpanState::kClean);
-    }
-    if (end > stop) (void)InsertLocked(stop, end - stop, SpanState::kClean);
+// Takes the largest dirty span out; a clean one if `clean_too`. 0: none.
+Unit TakeLargest(bool clean_too, SpanTag* taken) {
+  LockHolder hold(g_state.lock);
+  Unit unit = g_state.dirty.Largest();
+  if (unit == 0 && clean_too) {
+    unit = g_state.clean.Largest();
+    // Only whole SuperSlabs are worth taking.
+    if (unit != 0 && ReadTag(unit).units < kUnitsPerSuper) unit = 0;
   }
-  if (superslab::UnclaimSupers(first, count)) return;
-  LockHolder hold(g_state.lock);
-  MarkSlabs(first, count, superslab::kLarge);
-  (void)InsertLocked(static_cast<Unit>(first * kUnitsPerSuper),
-                     static_cast<uint32_t>(count * kUnitsPerSuper),
-                     SpanState::kClean);
-}
-
-// Takes the largest dirty span out. 0: none.
-Unit TakeLargestDirty(uint32_t* units) {
-  LockHolder hold(g_state.lock);
-  const Unit unit = g_state.dirty.Largest();
   if (unit == 0) return 0;
-  const SpanTag tag = ReadTag(unit);
-  RemoveLocked(unit, tag);
-  WriteTag(unit, {SpanState::kBusy, 0, tag.units});
-  *units = tag.units;
+  *taken = ReadTag(unit);
+  RemoveLocked(unit, *taken);
+  WriteTag(unit, {SpanState::kBusy, 0, taken->units});
   return unit;
 }
 
-// Gives the whole pages of a busy span back and the span to the lists. Returns
-// the bytes that are no longer dirty.
-size_t PurgeBusy(Unit unit, uint32_t units) {
-  const size_t page = platform::PageSize();
-  const uintptr_t start = UnitAddress(unit);
-  const uintptr_t end = UnitAddress(unit + units);
-  const uintptr_t from = AlignUp(start, page);
-  const uintptr_t to = AlignDown(end, page);
-  const bool done = from < to && platform::Decommit(At<void>(from), to - from);
-  const Unit clean = UnitOf(from);
-  const uint32_t clean_units =
-      done ? static_cast<uint32_t>((to - from) >> kUnitShift) : 0;
-  Unit joined = 0;
-  {
-    LockHolder hold(g_state.lock);
-    if (!done) {
-      (void)InsertLocked(unit, units, SpanState::kDirty);
-      return 0;
-    }
-    if (clean > unit) {
-      (void)InsertLocked(unit, clean - unit, SpanState::kDirty);
-    }
-    const Unit rest = clean + clean_units;
-    if (unit + units > rest) {
-      (void)InsertLocked(rest, unit + units - rest, SpanState::kDirty);
-    }
-    joined = InsertLocked(clean, clean_units, SpanState::kClean);
+// A stretch of units.
+struct Range {
+  Unit first;
+  Unit end;
+  size_t bytes() const { return size_t{end - first} << kUnitShift; }
+};
+
+// Puts what is left of a busy span on both sides of `middle` back.
+void PutBackEdges(Range span, Range middle, SpanState state) {
+  LockHolder hold(g_state.lock);
+  if (middle.first > span.first) {
+    (void)InsertLocked(span.first, middle.first - span.first, state);
   }
-  TakeFrom(g_budget.dirty, to - from);
-  AddTo(g_budget.purged, to - from);
-  UnmapSupers(joined);
-  return to - from;
+  if (span.end > middle.end) {
+    (void)InsertLocked(middle.end, span.end - middle.end, state);
+  }
 }
 
-void PurgeSpansTo(size_t keep) {
+// Unmaps the SuperSlabs that lie wholly in a busy span and puts the rest back.
+// False: there are none, or the kernel refuses; nothing has changed.
+bool UnmapSupers(Range span, SpanState state) {
+  const size_t first = (span.first + kUnitsPerSuper - 1) / kUnitsPerSuper;
+  const size_t end = span.end / kUnitsPerSuper;
+  if (end <= first) return false;
+  const Range middle = {static_cast<Unit>(first * kUnitsPerSuper),
+                        static_cast<Unit>(end * kUnitsPerSuper)};
+  MarkSlabs(first, end - first, superslab::kReleased);
+  if (!superslab::UnclaimSupers(first, end - first)) {
+    MarkSlabs(first, end - first, superslab::kLarge);
+    return false;
+  }
+  PutBackEdges(span, middle, state);
+  if (state == SpanState::kDirty) {
+    TakeFrom(g_budget.dirty, middle.bytes());
+    AddTo(g_budget.purged, middle.bytes());
+  }
+  return true;
+}
+
+// Gives the whole pages of a busy dirty span back and the span to the lists.
+// False: the kernel refuses, or there are none.
+bool DecommitPages(Range span) {
+  const size_t page = platform::PageSize();
+  const uintptr_t from = AlignUp(UnitAddress(span.first), page);
+  const uintptr_t to = AlignDown(UnitAddress(span.end), page);
+  if (from >= to || !platform::Decommit(At<void>(from), to - from)) {
+    LockHolder hold(g_state.lock);
+    (void)InsertLocked(span.first, span.end - span.first, SpanState::kDirty);
+    return false;
+  }
+  const Range middle = {UnitOf(from), UnitOf(to - 1) + 1};
+  PutBackEdges(span, middle, SpanState::kDirty);
+  {
+    LockHolder hold(g_state.lock);
+    (void)InsertLocked(middle.first, middle.end - middle.first,
+                       SpanState::kClean);
+  }
+  TakeFrom(g_budget.dirty, middle.bytes());
+  AddTo(g_budget.purged, middle.bytes());
+  return true;
+}
+
+void PurgeSpansTo(size_t keep, bool unmap_all) {
   if (superslab::WindowIsFixed()) return;
-  while (superslab::Read(g_budget.dirty) > keep) {
-    uint32_t units = 0;
-    const Unit unit = TakeLargestDirty(&units);
-    if (unit == 0 || PurgeBusy(unit, units) == 0) return;
+  while (unmap_all || superslab::Read(g_budget.dirty) > keep) {
+    SpanTag tag;
+    const Unit unit = TakeLargest(unmap_all, &tag);
+    if (unit == 0) return;
+    const Range span = {unit, unit + tag.units};
+    if (UnmapSupers(span, tag.state)) continue;
+    if (tag.state == SpanState::kDirty) {
+      if (DecommitPages(span)) continue;
+    } else {
+      LockHolder hold(g_state.lock);
+      (void)InsertLocked(span.first, tag.units, SpanState::kClean);
+    }
+    return;
   }
 }
 

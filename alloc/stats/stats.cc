@@ -16,6 +16,7 @@ namespace {
 
 void AddHeap(tiny::Heap& heap, Totals* totals) {
   LockHolder hold(heap.lock);
+  totals->committed += heap.dirty_bytes;
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
     const tiny::ClassCounts& counts = heap.counts[c];
     ClassTotals& sum = totals->classes[c];
@@ -38,6 +39,9 @@ void Read(Totals* totals) {
                        ++sum.slabs;
                        sum.used += used;
                      });
+  for (unsigned c = 0; c < tiny::kClasses; ++c) {
+    totals->committed += totals->classes[c].used * tiny::kStride[c];
+  }
   for (tiny::Heap* heap = tiny::FirstHeap(); heap != nullptr;
        heap = heap->next_heap) {
     AddHeap(*heap, totals);
@@ -58,7 +62,7 @@ void Read(Totals* totals) {
   }
   const superslab::Budget& budget = superslab::g_budget;
   totals->dirty = superslab::Read(budget.dirty);
-  totals->committed = superslab::Read(budget.live) + totals->dirty;
+  totals->committed += large.bytes + large.huge_bytes + totals->dirty;
   totals->purged = superslab::Read(budget.purged);
   totals->metadata = superslab::MetadataBytes();
   // relaxed: gauges.
@@ -68,6 +72,10 @@ void Read(Totals* totals) {
   totals->peak_mapped =
       size_t{superslab::g_window.peak_mapped.load(std::memory_order_relaxed)}
       << superslab::kSuperShift;
+  totals->mapped += large.huge_bytes;
+  if (totals->peak_mapped < totals->mapped) {
+    totals->peak_mapped = totals->mapped;
+  }
   const superslab::PoolCounts pool = superslab::ReadPoolCounts();
   totals->slabs_from_pool = pool.from_pool;
   totals->slabs_from_mapping = pool.from_mapping;

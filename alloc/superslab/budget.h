@@ -18,6 +18,13 @@ struct Budget {
   std::atomic<size_t> live;
   std::atomic<size_t> dirty;
   std::atomic<size_t> purged;  // ever given back: a gauge
+  // What we give back and then need again was given back too early. `regret`:
+  // given back and not needed again so far; `slack`: what the bound is raised
+  // by because of it. Every purge lowers the slack by a quarter, so a program
+  // whose memory goes up and down keeps it, and one that shrinks does not.
+  std::atomic<size_t> regret;
+  std::atomic<size_t> slack;
+  std::atomic<size_t> peak;  // of `live`; lowered by a sixteenth per purge
 };
 extern Budget g_budget;
 
@@ -35,26 +42,43 @@ inline size_t Read(const std::atomic<size_t>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
 
+inline constexpr size_t kMinMaxSlack = size_t{2} << 20;
+inline size_t MaxSlack() {
+  const size_t share = Read(g_budget.peak) / 2;
+  return share > kMinMaxSlack ? share : kMinMaxSlack;
+}
+
 inline size_t DirtyBound() {
   const size_t share = Read(g_budget.live) / 8;
-  return share > kMinDirty ? share : kMinDirty;
+  const size_t slack = Read(g_budget.slack);
+  const size_t most = MaxSlack();
+  return (share > kMinDirty ? share : kMinDirty) +
+         (slack < most ? slack : most);
+}
+
+// Memory was taken whose pages the kernel has to find first.
+void NoteRegret(size_t bytes);
+inline void NoteCleanTaken(size_t bytes) {
+  if (Read(g_budget.regret) != 0) NoteRegret(bytes);
 }
 inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
 
 // The box of spans gives back its dirty free spans through this, largest
-// first, until at most `keep` bytes are dirty. nullptr: there are no spans.
-using PurgeSpans = void (*)(size_t keep);
+// first, until at most `keep` bytes are dirty; with `unmap_all` also the
+// address space of clean ones. nullptr: there are no spans.
+using PurgeSpans = void (*)(size_t keep, bool unmap_all);
 extern std::atomic<PurgeSpans> g_purge_spans;
 
-// Gives free memory back until the rest is below `keep` bytes. Makes system
-// calls; the caller holds no lock.
+// Gives free memory back until the rest is below `keep` bytes. keep_supers 0:
+// and all address space that can be had. Makes system calls; the caller holds
+// no lock.
 void Purge(size_t keep, size_t keep_supers);
 
 // The rule itself. Every free that may have released a slab or a span ends
 // here.
 inline void PurgeIfOverBudget() {
-  // Half of the bound: so that the next few frees need not purge again.
-  if (HAK_UNLIKELY(OverBudget())) Purge(DirtyBound() / 2, 1);
+  // A little more, so that the next few frees need not purge again.
+  if (HAK_UNLIKELY(OverBudget())) Purge(DirtyBound() / 4 * 3, 1);
 }
 
 }  // namespace hakmem::superslab

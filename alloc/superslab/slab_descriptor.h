@@ -33,9 +33,11 @@ struct alignas(64) SlabDescriptor {
   // Lists of the owner heap, or the list of orphans.
   SlabDescriptor* next;
   SlabDescriptor* prev;
-  // Stack of slabs that their heap must look at again.
-  SlabDescriptor* notify_next;
+  // Stack of slabs that their heap must look at again: the next one's
+  // slab_index, 0 at the end.
+  uint32_t notify_next;
   uint32_t slab_index;  // in the window; set once when the slab is mapped
+  uint32_t reciprocal;  // of the stride, see tiny/heap.h
   // Blocks that are not marked free in the bitmap: live, in a thread's cache,
   // or freed remotely and not yet seen by the owner. Frozen while ORPHAN.
   std::atomic<uint16_t> used;

@@ -16,14 +16,36 @@
 
 namespace hakmem::superslab {
 
-HAK_CONSTINIT Budget g_budget = {{0}, {0}, {0}};
+HAK_CONSTINIT Budget g_budget = {{0}, {0}, {0}, {0}, {0}, {0}};
 HAK_CONSTINIT std::atomic<PurgeSpans> g_purge_spans{nullptr};
 
+// Lost updates between two threads only make the estimates a little older.
+void NoteRegret(size_t bytes) {
+  const size_t regret = Read(g_budget.regret);
+  const size_t taken = bytes < regret ? bytes : regret;
+  const size_t slack = Read(g_budget.slack) + taken;
+  // relaxed, both: estimates.
+  g_budget.regret.store(regret - taken, std::memory_order_relaxed);
+  g_budget.slack.store(slack < MaxSlack() ? slack : MaxSlack(),
+                       std::memory_order_relaxed);
+}
+
 void Purge(size_t keep, size_t keep_supers) {
+  const size_t before = Read(g_budget.purged);
   // acquire: pairs with the release of the box that set it.
   PurgeSpans spans = g_purge_spans.load(std::memory_order_acquire);
-  if (spans != nullptr) spans(keep);
+  if (spans != nullptr) spans(keep, keep_supers == 0);
   (void)PurgeSlabs(keep, keep_supers);
+  const size_t regret = Read(g_budget.regret) + Read(g_budget.purged) - before;
+  const size_t slack = Read(g_budget.slack);
+  const size_t peak = Read(g_budget.peak);
+  const size_t live = Read(g_budget.live);
+  // relaxed, all: estimates.
+  g_budget.peak.store(live > peak ? live : peak - peak / 16,
+                      std::memory_order_relaxed);
+  g_budget.regret.store(regret < MaxSlack() ? regret : MaxSlack(),
+                        std::memory_order_relaxed);
+  g_budget.slack.store(slack - slack / 4, std::memory_order_relaxed);
 }
 
 namespace {
@@ -257,8 +279,9 @@ SlabDescriptor* AcquireSlab() {
       if (slab == nullptr) return nullptr;
     }
     Count(mapped ? g_pool.from_mapping : g_pool.from_pool);
-    AddTo(g_budget.live, kSlabBytes);
-    TakeFrom(g_budget.dirty, DirtyBytes(slab));
+    const size_t dirty = DirtyBytes(slab);
+    TakeFrom(g_budget.dirty, dirty);
+    NoteCleanTaken(kSlabBytes - dirty);
     return slab;
   }
 }
@@ -266,7 +289,6 @@ SlabDescriptor* AcquireSlab() {
 void ReleaseSlab(SlabDescriptor* slab) {
   const size_t index = slab->slab_index;
   SetMapByte(index, kReleased);
-  TakeFrom(g_budget.live, kSlabBytes);
   AddTo(g_budget.dirty, DirtyBytes(slab));
   const uint16_t bit = static_cast<uint16_t>(1u << (index % kSlabsPerSuper));
   const bool clean = slab->clean_pages == AllPages();
@@ -286,7 +308,7 @@ size_t PurgeSlabs(size_t keep, size_t keep_supers) {
   const size_t before = Read(g_budget.purged);
   // relaxed: a bound, as above.
   size_t i = g_window.high_water.load(std::memory_order_relaxed);
-  while (i > 0 && Read(g_budget.dirty) > keep) {
+  while (i > 0 && (keep_supers == 0 || Read(g_budget.dirty) > keep)) {
     SuperMeta* meta = MetaOf(--i);
     if (meta == nullptr) continue;
     // relaxed: the CAS below checks.

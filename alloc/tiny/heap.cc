@@ -1,7 +1,7 @@
 // Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
-// Holds: how blocks leave and enter the slabs of a heap.
+// Holds: the lists and the books of a heap, and the life of a slab in it.
 // Locks: the heap's, held by every caller.
-// Read next: alloc/tiny/remote_free.cc
+// Read next: alloc/tiny/heap_blocks.cc
 
 #include "alloc/tiny/heap.h"
 
@@ -11,17 +11,10 @@
 
 namespace hakmem::tiny {
 
-HAK_CONSTINIT uintptr_t g_link_key = 0;
-
 namespace {
 
 using superslab::FreeBits;
 using superslab::kSlabBytes;
-using superslab::kSlabShift;
-
-unsigned PageShift() {
-  return static_cast<unsigned>(__builtin_ctzl(platform::PageSize()));
-}
 
 SlabDescriptor** HeadOf(Heap& heap, SlabDescriptor* slab, uint8_t list) {
   switch (list) {
@@ -36,8 +29,8 @@ SlabDescriptor** HeadOf(Heap& heap, SlabDescriptor* slab, uint8_t list) {
   }
 }
 
-// The owner changes only the state; a failed CAS means that a remote free came
-// in between.
+}  // namespace
+
 bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state) {
   // release: what we did to the slab is visible to who finds it in this state.
   return slab->remote.compare_exchange_strong(
@@ -45,7 +38,6 @@ bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state) {
       std::memory_order_relaxed);
 }
 
-// A slab of `full` has a free block again.
 void OpenLocked(Heap& heap, SlabDescriptor* slab) {
   // relaxed: the CAS checks.
   uint64_t old = slab->remote.load(std::memory_order_relaxed);
@@ -57,86 +49,6 @@ void OpenLocked(Heap& heap, SlabDescriptor* slab) {
   UnlinkLocked(heap, slab);
   PushListLocked(heap, slab, OpenList(slab));
 }
-
-// Marks the pages of block bytes [first, last] as written.
-void TouchPages(Heap& heap, SlabDescriptor* slab, size_t first, size_t last) {
-  const unsigned shift = PageShift();
-  for (size_t page = first >> shift; page <= last >> shift; ++page) {
-    const uint16_t bit = static_cast<uint16_t>(1u << page);
-    if ((slab->clean_pages & bit) != 0) {
-      slab->clean_pages = static_cast<uint16_t>(slab->clean_pages & ~bit);
-      heap.dirty_bytes += size_t{1} << shift;
-    }
-  }
-}
-
-bool IsCleanPage(const SlabDescriptor* slab, size_t offset) {
-  return ((slab->clean_pages >> (offset >> PageShift())) & 1) != 0;
-}
-
-void Append(Chain* out, void* block) {
-  if (out->tail == nullptr) {
-    out->head = block;
-  } else {
-    StoreLink(out->tail, block);
-  }
-  out->tail = block;
-  ++out->count;
-}
-
-// The collected chain is ready to use: headers free, links set.
-unsigned TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
-  void* block = At<void>(SlabBase(slab) + size_t{slab->chain_head} * kUnit);
-  unsigned taken = 0;
-  while (slab->chain_count > 0 && taken < want) {
-    void* next = LoadLink(block);
-    Append(out, block);
-    ++taken;
-    --slab->chain_count;
-    block = next;
-  }
-  const uintptr_t rest = AddressOf(static_cast<char*>(block));
-  // A link that was overwritten must not make an offset out of thin air.
-  if (slab->chain_count > 0 && (rest - SlabBase(slab)) >= kSlabBytes) {
-    platform::Die("damaged free block: its link leads out of the slab");
-  }
-  slab->chain_head =
-      slab->chain_count == 0
-          ? uint16_t{0}
-          : static_cast<uint16_t>((rest - SlabBase(slab)) / kUnit);
-  return taken;
-}
-
-// Is this free block's header what we left there?
-bool HeaderIntact(const SlabDescriptor* slab, unsigned index, void* block) {
-  if (index >= slab->carved) return true;
-  const int8_t header = LoadHeader(block);
-  return header == 0 || header == static_cast<int8_t>(slab->token + kFreeBias);
-}
-
-// Blocks of an open slab; if it has none it goes to `full`.
-TakeResult TakeOrPutAsideLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
-                                Chain* out) {
-  for (;;) {
-    const TakeResult result = TakeBlocksLocked(heap, slab, want, out);
-    if (result.count > 0 || result.damaged != nullptr) {
-      heap.counts[ClassOf(slab)].refilled += result.count;
-      return result;
-    }
-    if (CollectLocked(slab)) continue;
-    // relaxed: the CAS checks.
-    const uint64_t old = slab->remote.load(std::memory_order_relaxed);
-    if (RemoteWord::Unpack(old).count > 0 ||
-        !ChangeState(slab, old, SlabState::kFull)) {
-      continue;
-    }
-    UnlinkLocked(heap, slab);
-    PushListLocked(heap, slab, kFull);
-    return result;
-  }
-}
-
-}  // namespace
 
 ListId OpenList(const SlabDescriptor* slab) {
   const bool aligned =
@@ -190,6 +102,7 @@ void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,
   slab->capacity = static_cast<uint16_t>(capacity);
   slab->stride_units = static_cast<uint16_t>(stride / kUnit);
   slab->first_units = static_cast<uint16_t>(first / kUnit);
+  slab->reciprocal = Reciprocal(stride);
   slab->chain_head = 0;
   slab->chain_count = 0;
   slab->carved = 0;
@@ -211,167 +124,6 @@ void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,
   superslab::SetMapByte(slab->slab_index, slab->token);
   AddToBooksLocked(heap, slab);
   PushListLocked(heap, slab, list);
-}
-
-TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
-                            Chain* out) {
-  if ((slab->flags & kKept) != 0) {
-    slab->flags = static_cast<uint8_t>(slab->flags & ~kKept);
-    --heap.kept;
-  }
-  if (slab->chain_count > 0) return {TakeChainLocked(slab, want, out), nullptr};
-  uint64_t* bits = FreeBits(slab);
-  const size_t stride = StrideBytes(slab);
-  const size_t first = size_t{slab->first_units} * kUnit;
-  const unsigned words = (slab->capacity + 63u) / 64;
-  const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
-  unsigned taken = 0;
-  for (unsigned w = slab->scan; w < words && taken < want;) {
-    if (bits[w] == 0) {
-      slab->scan = static_cast<uint8_t>(++w);
-      continue;
-    }
-    const unsigned bit = static_cast<unsigned>(__builtin_ctzll(bits[w]));
-    const unsigned index = w * 64 + bit;
-    const size_t offset = first + index * stride;
-    const size_t last = offset + stride - 2;
-    // One more page only for the first block: the rest of the batch is there
-    // because it is cheap, not because it is needed.
-    if (taken > 0 && IsCleanPage(slab, last)) break;
-    void* block = At<void>(SlabBase(slab) + offset);
-    if (HAK_UNLIKELY(!HeaderIntact(slab, index, block))) {
-      return {taken, block};
-    }
-    bits[w] &= bits[w] - 1;
-    TouchPages(heap, slab, offset - 1, last);
-    if (index >= slab->carved) slab->carved = static_cast<uint16_t>(index + 1);
-    StoreHeader(block, free_token);
-    Append(out, block);
-    ++taken;
-  }
-  SetUsed(slab, UsedOf(slab) + taken);
-  heap.used_bytes += taken * stride;
-  heap.counts[ClassOf(slab)].used += taken;
-  return {taken, nullptr};
-}
-
-TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
-                                 Chain* out) {
-  while (SlabDescriptor* slab = heap.partial[size_class]) {
-    const TakeResult result = TakeOrPutAsideLocked(heap, slab, want, out);
-    if (result.count > 0 || result.damaged != nullptr) return result;
-  }
-  return {0, nullptr};
-}
-
-TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
-                             Chain* out) {
-  // Slabs of other classes and alignments share the list: look at a few.
-  constexpr int kTries = 16;
-  SlabDescriptor* slab = heap.aligned;
-  for (int i = 0; i < kTries && slab != nullptr; ++i) {
-    SlabDescriptor* next = slab->next;
-    const size_t layout = StrideBytes(slab) | slab->first_units * kUnit;
-    if (ClassOf(slab) == size_class && (layout & (alignment - 1)) == 0) {
-      const TakeResult result = TakeOrPutAsideLocked(heap, slab, 1, out);
-      if (result.count > 0 || result.damaged != nullptr) return result;
-    }
-    slab = next;
-  }
-  return {0, nullptr};
-}
-
-bool CollectLocked(SlabDescriptor* slab) {
-  // relaxed: the CAS below takes what it sees.
-  uint64_t old = slab->remote.load(std::memory_order_relaxed);
-  RemoteWord word;
-  do {
-    word = RemoteWord::Unpack(old);
-    if (word.count == 0) return false;
-    // acquire: pairs with the release of the pushers, whose links we follow.
-  } while (!slab->remote.compare_exchange_weak(old, word.Collect().Pack(),
-                                               std::memory_order_acquire,
-                                               std::memory_order_relaxed));
-  if (slab->chain_count > 0) {
-    // Rare: append what we had. The new chain ends after `count` links.
-    void* tail = At<void>(SlabBase(slab) + size_t{word.head} * kUnit);
-    for (unsigned i = 1; i < word.count; ++i) tail = LoadLink(tail);
-    StoreLink(tail,
-              At<void>(SlabBase(slab) + size_t{slab->chain_head} * kUnit));
-  }
-  slab->chain_head = word.head;
-  slab->chain_count = static_cast<uint16_t>(slab->chain_count + word.count);
-  return true;
-}
-
-void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
-  Chain chain;
-  (void)TakeChainLocked(slab, slab->chain_count, &chain);
-  void* block = chain.head;
-  for (unsigned i = 0; i < chain.count; ++i) {
-    void* next = LoadLink(block);
-    const uintptr_t address = AddressOf(static_cast<char*>(block));
-    const size_t offset = address - SlabBase(slab);
-    const unsigned index = static_cast<unsigned>(
-        (offset - size_t{slab->first_units} * kUnit) / StrideBytes(slab));
-    uint64_t& word = FreeBits(slab)[index / 64];
-    const uint64_t bit = uint64_t{1} << (index % 64);
-    if ((word & bit) != 0) platform::Die("double free found in a slab");
-    word |= bit;
-    if (index / 64 < slab->scan) slab->scan = static_cast<uint8_t>(index / 64);
-    block = next;
-  }
-  SetUsed(slab, UsedOf(slab) - chain.count);
-  heap.used_bytes -= chain.count * StrideBytes(slab);
-  heap.counts[ClassOf(slab)].used -= chain.count;
-}
-
-bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address) {
-  const size_t offset =
-      address - SlabBase(slab) - size_t{slab->first_units} * kUnit;
-  if (offset >= kSlabBytes) return false;
-  const uint32_t stride = static_cast<uint32_t>(StrideBytes(slab));
-  const uint32_t index = static_cast<uint32_t>(offset) / stride;
-  return index < slab->capacity && index * stride == offset;
-}
-
-bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address) {
-  const size_t offset =
-      address - SlabBase(slab) - size_t{slab->first_units} * kUnit;
-  const size_t index = offset / StrideBytes(slab);
-  const uint64_t word =
-      superslab::FreeBits(const_cast<SlabDescriptor*>(slab))[index / 64];
-  return ((word >> (index % 64)) & 1) != 0;
-}
-
-ReturnError ReturnBlockLocked(Heap& heap, SlabDescriptor* slab,
-                              uintptr_t address, bool keep_empty) {
-  const uint32_t stride = static_cast<uint32_t>(StrideBytes(slab));
-  const size_t offset =
-      address - SlabBase(slab) - size_t{slab->first_units} * kUnit;
-  const uint32_t index = static_cast<uint32_t>(offset) / stride;
-  if (HAK_UNLIKELY(offset >= kSlabBytes || index >= slab->capacity ||
-                   index * stride != offset)) {
-    return ReturnError::kNotABlock;
-  }
-  uint64_t& word = FreeBits(slab)[index / 64];
-  const uint64_t bit = uint64_t{1} << (index % 64);
-  if (HAK_UNLIKELY((word & bit) != 0)) return ReturnError::kAlreadyFree;
-  word |= bit;
-  if (index / 64 < slab->scan) slab->scan = static_cast<uint8_t>(index / 64);
-  const unsigned used = UsedOf(slab) - 1u;
-  SetUsed(slab, used);
-  heap.used_bytes -= stride;
-  --heap.counts[ClassOf(slab)].used;
-  if (ListOf(slab) == kFull) OpenLocked(heap, slab);
-  // relaxed: a hint; ReleaseIfEmptyLocked looks properly.
-  if (used ==
-      slab->chain_count +
-          RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed))
-              .count) {
-    (void)ReleaseIfEmptyLocked(heap, slab, keep_empty);
-  }
-  return ReturnError::kNone;
 }
 
 bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab, bool keep_empty) {
@@ -398,6 +150,20 @@ bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab, bool keep_empty) {
   slab->owner.store(nullptr, std::memory_order_relaxed);
   superslab::ReleaseSlab(slab);
   return true;
+}
+
+void PublishUsedLocked(Heap& heap, size_t at_least) {
+  using superslab::g_budget;
+  const size_t used = heap.used_bytes;
+  const size_t published = heap.published_used;
+  if (used >= published + at_least) {
+    superslab::AddTo(g_budget.live, used - published);
+  } else if (published >= used + at_least) {
+    superslab::TakeFrom(g_budget.live, published - used);
+  } else {
+    return;
+  }
+  heap.published_used = used;
 }
 
 void ReleaseKeptLocked(Heap& heap) {
@@ -428,7 +194,9 @@ void DrainNotifyLocked(Heap& heap) {
   SlabDescriptor* slab =
       heap.notify.exchange(nullptr, std::memory_order_acq_rel);
   while (slab != nullptr) {
-    SlabDescriptor* next = slab->notify_next;
+    SlabDescriptor* next = slab->notify_next == 0
+                               ? nullptr
+                               : superslab::Descriptor(slab->notify_next);
     slab->flags = static_cast<uint8_t>(slab->flags & ~kNotifyPending);
     if (ListOf(slab) == kFull) {
       UnlinkLocked(heap, slab);

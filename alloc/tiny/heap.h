@@ -17,6 +17,7 @@
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/header.h"
 #include "alloc/tiny/size_class.h"
+#include "platform/page_source.h"
 
 namespace hakmem::tiny {
 
@@ -77,7 +78,8 @@ struct Heap {
   // the difference is what a sweep could give back at most.
   size_t dirty_bytes = 0;
   size_t used_bytes = 0;
-  size_t swept_floor = 0;  // the difference that the last sweep left
+  size_t swept_floor = 0;     // the difference that the last sweep left
+  size_t published_used = 0;  // what of used_bytes is in the common budget
   ClassCounts counts[kClasses] = {};
 };
 
@@ -141,16 +143,39 @@ void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list);
 // On which of the two lists of open slabs does it belong?
 ListId OpenList(const SlabDescriptor* slab);
 void UnlinkLocked(Heap& heap, SlabDescriptor* slab);
+// A slab of `full` has a free block again.
+void OpenLocked(Heap& heap, SlabDescriptor* slab);
+// The owner changes only the state of the remote word from `old`. False: a
+// remote free came in between.
+enum class SlabState : uint8_t;
+bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state);
 
 // Takes a slab over into the heap's books (adoption), or out of them.
 void AddToBooksLocked(Heap& heap, SlabDescriptor* slab);
 void TakeFromBooksLocked(Heap& heap, SlabDescriptor* slab);
 
+// Adds what has changed in used_bytes to the budget that all heaps share, once
+// it is worth touching a line that all heaps share.
+void PublishUsedLocked(Heap& heap, size_t at_least = size_t{64} << 10);
 // Have free pages of sparse slabs become too many?
 bool SweepIsDueLocked(Heap& heap);
 // Gives free pages of sparse slabs back. The caller holds no lock. Returns
 // bytes given back.
 size_t SweepHeap(Heap& heap);
+
+// A division by the stride is the dearest part of a flush: it is a
+// multiplication by 2^32 / stride, rounded up, which is exact for all offsets
+// in a slab (checked for every stride by tests/tiny/size_class_test.cc).
+constexpr uint32_t Reciprocal(size_t stride) {
+  return static_cast<uint32_t>(((uint64_t{1} << 32) + stride - 1) / stride);
+}
+constexpr uint32_t DivideBy(uint32_t reciprocal, size_t offset) {
+  return static_cast<uint32_t>((offset * reciprocal) >> 32);
+}
+
+inline unsigned PageShift() {
+  return static_cast<unsigned>(__builtin_ctzl(platform::PageSize()));
+}
 
 inline uintptr_t SlabBase(const SlabDescriptor* slab) {
   return superslab::SlabAddress(slab->slab_index);

@@ -7,6 +7,7 @@
 
 #include <new>
 
+#include "alloc/superslab/budget.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/tiny/remote_word.h"
 
@@ -74,6 +75,8 @@ void AddAdoptedLocked(Heap& heap, SlabDescriptor* slab) {
   // while it is OPEN nobody depends on it.
   slab->owner.store(&heap, std::memory_order_relaxed);
   slab->flags = 0;
+  superslab::TakeFrom(superslab::g_budget.live,
+                      UsedOf(slab) * StrideBytes(slab));
   AddToBooksLocked(heap, slab);
   PushListLocked(heap, slab, OpenList(slab));
 }
@@ -95,6 +98,7 @@ void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
     if (word.count > 0) continue;
     UnlinkLocked(heap, slab);
     TakeFromBooksLocked(heap, slab);
+    const size_t bytes = UsedOf(slab) * StrideBytes(slab);
     LockHolder hold(g_state.orphan_lock);
     LinkOrphanLocked(slab);
     // relaxed: published by the CAS.
@@ -103,6 +107,7 @@ void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
     if (slab->remote.compare_exchange_strong(
             old, word.To(SlabState::kOrphan).Pack(), std::memory_order_release,
             std::memory_order_relaxed)) {
+      superslab::AddTo(superslab::g_budget.live, bytes);
       return;
     }
     UnlinkOrphanLocked(slab);
@@ -184,6 +189,7 @@ void AbandonLocked(Heap& heap) {
   for (SlabDescriptor* list : heap.partial) OrphanListLocked(heap, list);
   OrphanListLocked(heap, heap.aligned);
   OrphanListLocked(heap, heap.full);
+  PublishUsedLocked(heap, 1);
 }
 
 }  // namespace
@@ -291,6 +297,8 @@ void ReleaseOrphan(SlabDescriptor* slab) {
     LockHolder hold(g_state.orphan_lock);
     if (ListOf(slab) == kOrphans) UnlinkOrphanLocked(slab);
   }
+  superslab::TakeFrom(superslab::g_budget.live,
+                      UsedOf(slab) * StrideBytes(slab));
   superslab::ReleaseSlab(slab);
 }
 

@@ -21,7 +21,7 @@ void NotifyOwner(Heap& heap, SlabDescriptor* slab) {
   // relaxed: the CAS checks.
   SlabDescriptor* head = heap.notify.load(std::memory_order_relaxed);
   do {
-    slab->notify_next = head;
+    slab->notify_next = head == nullptr ? 0 : head->slab_index;
     // acq_rel: release pairs with the exchange in DrainNotifyLocked. acquire:
     // if that exchange came first, we see that the heap was idle by then (both
     // are read-modify-writes of one word, so one of the two sees the other).
@@ -34,20 +34,20 @@ void NotifyOwner(Heap& heap, SlabDescriptor* slab) {
 }
 
 // The owner may be asleep for ever: settle the slab for it, so that its memory
-// comes back now.
+// comes back now. An owner that holds its lock is awake and left alone.
 void HelpOwner(Heap& heap, SlabDescriptor* slab) {
+  if (!heap.lock.TryAcquire()) return;
   bool sweep = false;
-  {
-    LockHolder hold(heap.lock);
-    DrainNotifyLocked(heap);
-    // relaxed: stable under the lock if it is this heap.
-    if (slab->owner.load(std::memory_order_relaxed) == &heap &&
-        (ListOf(slab) == kPartial || ListOf(slab) == kAligned ||
-         ListOf(slab) == kFull)) {
-      CollectAndSettleLocked(heap, slab);
-      sweep = SweepIsDueLocked(heap);
-    }
+  DrainNotifyLocked(heap);
+  // relaxed: stable under the lock if it is this heap.
+  if (slab->owner.load(std::memory_order_relaxed) == &heap &&
+      (ListOf(slab) == kPartial || ListOf(slab) == kAligned ||
+       ListOf(slab) == kFull)) {
+    CollectAndSettleLocked(heap, slab);
+    PublishUsedLocked(heap);
+    sweep = SweepIsDueLocked(heap);
   }
+  heap.lock.Release();
   if (sweep) (void)SweepHeap(heap);
 }
 

@@ -29,7 +29,7 @@ uintptr_t BlockAround(const SlabDescriptor* slab, uintptr_t address) {
 
 }  // namespace
 
-void ReportBadFree(void* pointer) {
+void ReportBadPointer(void* pointer, const char* what) {
   const uintptr_t address = AddressOf(static_cast<char*>(pointer));
   const size_t index = superslab::SlabIndex(address);
   const SlabDescriptor* slab = superslab::Descriptor(index);
@@ -37,12 +37,15 @@ void ReportBadFree(void* pointer) {
   Line line;
   line.Text("hakmem: ");
   if (!IsBlockStart(slab, address)) {
-    line.Text("invalid free of ").Pointer(pointer).Text(" (inside block ");
+    line.Text("invalid ").Text(what).Text(" of ").Pointer(pointer);
+    line.Text(" (inside block ");
     line.Hex(BlockAround(slab, address)).Text(", ");
     PutClass(line, c).Text(")");
   } else if (LoadHeader(pointer) == FreeToken(c) ||
              IsMarkedFree(slab, address)) {
-    line.Text("double free of ").Pointer(pointer).Text(" (");
+    const bool twice = what[0] == 'f';  // free, of all that may be asked
+    line.Text(twice ? "double " : "invalid ").Text(what).Text(" of ");
+    line.Pointer(pointer).Text(twice ? " (" : " (freed, ");
     PutClass(line, c).Text(")");
   } else {
     line.Text("damaged header before ").Pointer(pointer).Text(" (");

@@ -28,8 +28,9 @@ void FlushThread(bool exiting);
 // sparse slabs to the kernel.
 void TrimAllHeaps();
 
-// free() found a header that does not say live. Says what is wrong, aborts.
-[[noreturn]] void ReportBadFree(void* pointer);
+// `what` ("free", "realloc") was asked of a pointer into a slab that is not a
+// live block. Says what is wrong, aborts.
+[[noreturn]] void ReportBadPointer(void* pointer, const char* what);
 [[noreturn]] void ReportDamagedFreeBlock(const void* block);
 
 // Blocks and bytes that caches of the calling thread hold.

@@ -23,6 +23,8 @@ namespace {
 constexpr size_t kBinBytes = size_t{16} << 10;
 constexpr unsigned kBinBlocks = 128;
 constexpr unsigned kMinLimit = 8;
+// So many flushes without a refill in between: the class is only freed.
+constexpr uint8_t kManyFlushes = 4;
 
 constexpr unsigned MaxLimit(unsigned size_class) {
   const size_t blocks = kBinBytes / kStride[size_class];
@@ -31,11 +33,20 @@ constexpr unsigned MaxLimit(unsigned size_class) {
                              : static_cast<unsigned>(blocks);
 }
 
+// What is alive, as far as this thread is concerned: in its own heap, or if it
+// has none in the process.
+size_t LiveHere() {
+  const Heap* heap = t_cache.heap;
+  // relaxed: helpers write it too; an estimate.
+  return heap != nullptr ? __atomic_load_n(&heap->used_bytes, __ATOMIC_RELAXED)
+                         : superslab::Read(superslab::g_budget.live);
+}
+
 // A thread that only frees needs no cache of its own; a little batching is
 // worth it as long as what it may pin is nothing against what is alive.
 unsigned IdleFloor(unsigned size_class) {
-  const size_t floor = superslab::Read(superslab::g_budget.live) >> 21;
-  const unsigned limit = MaxLimit(size_class) / 4;
+  const size_t floor = LiveHere() >> 18;
+  const unsigned limit = MaxLimit(size_class) / 2;
   return floor < limit ? static_cast<unsigned>(floor) : limit;
 }
 
@@ -119,7 +130,7 @@ void ReturnRemote(void* list, Heap* mine) {
     list = LoadLink(block);
     SlabDescriptor* slab = SlabOfCached(block);
     if (!IsBlockStart(slab, AddressOf(static_cast<char*>(block)))) {
-      ReportBadFree(block);
+      ReportBadPointer(block, "free");
     }
     groups.Add(slab, block);
   }
@@ -152,9 +163,10 @@ void ReturnBlocks(void* list, bool keep_empty) {
         break;
       }
     }
+    PublishUsedLocked(*heap);
     sweep = SweepIsDueLocked(*heap);
   }
-  if (HAK_UNLIKELY(bad != nullptr)) ReportBadFree(bad);
+  if (HAK_UNLIKELY(bad != nullptr)) ReportBadPointer(bad, "free");
   if (remote != nullptr) ReturnRemote(remote, heap);
   if (sweep) (void)SweepHeap(*heap);
 }
@@ -181,6 +193,7 @@ void FlushAllBins() {
   for (unsigned c = 0; c < kClasses; ++c) {
     FlushBin(c, 0, false);
     SetLimit(c, 0);
+    t_cache.policy[c].flushes = kManyFlushes;  // until it is used again
     PublishCached(c);
   }
   if (Heap* heap = t_cache.heap) {
@@ -192,8 +205,8 @@ void FlushAllBins() {
 // Has what is alive fallen to half since we last looked? Then the caches were
 // sized for another program.
 bool LiveHasFallen() {
-  constexpr size_t kWorthIt = size_t{1} << 20;
-  const size_t live = superslab::Read(superslab::g_budget.live);
+  constexpr size_t kWorthIt = size_t{128} << 10;
+  const size_t live = LiveHere();
   if (live > t_cache.peak_live) t_cache.peak_live = live;
   if (t_cache.peak_live < kWorthIt || live > t_cache.peak_live / 2) {
     return false;
@@ -231,6 +244,7 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
       result = TakeFromPartialLocked(heap, c, want, chain);
     } while (result.count == 0 && result.damaged == nullptr &&
              AdoptOrphanLocked(heap, c));
+    PublishUsedLocked(heap);
   }
   while (result.count == 0 && result.damaged == nullptr) {
     SlabDescriptor* slab = superslab::AcquireSlab();
@@ -275,7 +289,7 @@ void* MallocSlow(size_t bytes) {
   if (!Refill(*heap, c, want, &chain)) {
     // Before there is no memory: what this thread keeps back itself.
     FlushAllBins();
-    superslab::PurgeIfOverBudget();
+    superslab::Purge(0, 0);
     if (!Refill(*heap, c, 1, &chain)) return nullptr;
   }
   return InstallChain(c, chain);
@@ -297,14 +311,14 @@ HAK_NOINLINE void FlushSlow(intptr_t token) {
   } else {
     if (policy.flushes < 255) ++policy.flushes;
     unsigned limit = policy.limit;
-    if (policy.flushes > 3) {
+    if (policy.flushes >= kManyFlushes) {
       limit /= 2;
       policy.batch = static_cast<uint8_t>(policy.batch / 2);
       const unsigned floor = IdleFloor(c);
       if (limit < floor) limit = floor;
     }
     if (!may_cache) limit = 0;
-    FlushBin(c, limit / 2, policy.flushes <= 3);
+    FlushBin(c, limit / 2, policy.flushes < kManyFlushes);
     SetLimit(c, limit);
   }
   PublishCached(c);

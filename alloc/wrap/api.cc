@@ -17,9 +17,14 @@
 
 using namespace hakmem;
 
-// Weak: who passes a FILE has stdio, who does not need not link it.
-extern "C" size_t fwrite(const void* text, size_t size, size_t count,
-                         void* stream) __attribute__((weak));
+// Weak: who passes a FILE has stdio, who does not need not link it. Whoever
+// has a FILE but not fwrite still has what a full buffer calls; writing every
+// character through it is slow and right (glibc 2.36, libio/genops.c).
+extern "C" {
+size_t fwrite(const void* text, size_t size, size_t count, void* stream)
+    __attribute__((weak));
+int __overflow(void* stream, int c) __attribute__((weak));
+}
 
 namespace {
 
@@ -29,12 +34,19 @@ size_t Trim(int level) {
     large::FlushThread();
     tiny::TrimAllHeaps();
   }
-  superslab::Purge(level > 0 ? 0 : superslab::DirtyBound() / 2, 1);
+  superslab::Purge(level > 0 ? 0 : superslab::DirtyBound() / 2,
+                   level > 0 ? 0 : 1);
   return superslab::Read(superslab::g_budget.purged) - before;
 }
 
 void WriteToStream(void* stream, const char* text, size_t bytes) {
-  if (fwrite != nullptr) (void)fwrite(text, 1, bytes, stream);
+  if (fwrite != nullptr) {
+    (void)fwrite(text, 1, bytes, stream);
+  } else if (__overflow != nullptr) {
+    for (size_t i = 0; i < bytes; ++i) {
+      (void)__overflow(stream, static_cast<unsigned char>(text[i]));
+    }
+  }
 }
 
 // glibc's fields, as far as they mean anything here.

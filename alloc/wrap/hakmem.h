@@ -45,7 +45,7 @@ struct hak_stats {
   size_t metadata;      // descriptors, beside `mapped`
   size_t large_blocks;  // above the size classes
   size_t large_bytes;
-  size_t huge_blocks;  // mappings of their own, not in `mapped`
+  size_t huge_blocks;  // mappings of their own; also in live, mapped
   size_t huge_bytes;
   size_t heaps;  // one per thread that ever allocated at the same time
   uint64_t slabs_from_pool;  // which stage served each slab

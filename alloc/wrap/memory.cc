@@ -55,15 +55,17 @@ Verdict Judge(void* pointer, const char* what) {
   const int8_t kind = KindOf(pointer);
   if (kind < 0) {
     if (HAK_UNLIKELY(tiny::LoadHeader(pointer) != kind)) {
-      tiny::ReportBadFree(pointer);
+      tiny::ReportBadPointer(pointer, what);
     }
     return {true, tiny::ClassOfLive(kind), Ownership::kForeign};
   }
   const Ownership ownership = large::Find(pointer, what);
   if (ownership == Ownership::kForeign && kind == superslab::kReleased) {
     platform::Line line;
-    line.Text("hakmem: double ").Text(what).Text(" of ").Pointer(pointer);
-    line.Text(" (its memory was released)");
+    const bool twice = what[0] == 'f';  // free
+    line.Text(twice ? "hakmem: double " : "hakmem: invalid ").Text(what);
+    line.Text(" of ").Pointer(pointer).Text(
+        " (freed; its memory was released)");
     platform::Die(line);
   }
   return {false, 0, ownership};
@@ -93,15 +95,15 @@ void* Aligned(size_t alignment, size_t bytes) {
   return block != nullptr ? block : OutOfMemory();
 }
 
-// The same block, or nullptr if it has to move. A small block stays if at most
-// half of it would be idle.
-void* InPlace(void* pointer, size_t bytes, const Verdict& verdict) {
+// Can the block stay where it is? A small one does if at most half of it would
+// be idle.
+bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
   if (!verdict.small) {
-    return bytes > kMaxSmall ? large::Resize(pointer, verdict.ownership, bytes)
-                             : nullptr;
+    return bytes > kMaxSmall &&
+           large::Resize(pointer, verdict.ownership, bytes);
   }
   const size_t usable = tiny::UsableBytes(verdict.size_class);
-  return bytes <= usable && bytes >= usable / 2 ? pointer : nullptr;
+  return bytes <= usable && bytes >= usable / 2;
 }
 
 }  // namespace
@@ -161,7 +163,7 @@ void* Realloc(void* pointer, size_t bytes) {
     return nullptr;
   }
   if (bytes > kMaxBytes) return OutOfMemory();
-  if (void* same = InPlace(pointer, bytes, verdict)) return same;
+  if (StaysInPlace(pointer, bytes, verdict)) return pointer;
   void* block = Malloc(bytes);
   if (block == nullptr) return nullptr;
   const size_t usable = UsableOf(pointer, verdict);

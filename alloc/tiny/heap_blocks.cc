@@ -1,0 +1,276 @@
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
+// Holds: how blocks leave and enter a slab.
+// Locks: the heap's, held by every caller.
+// Read next: alloc/tiny/heap.cc
+
+#include "alloc/tiny/heap.h"
+#include "alloc/tiny/remote_word.h"
+#include "platform/page_source.h"
+
+namespace hakmem::tiny {
+
+HAK_CONSTINIT uintptr_t g_link_key = 0;
+
+namespace {
+
+using superslab::FreeBits;
+using superslab::kSlabBytes;
+
+uintptr_t FirstBlock(const SlabDescriptor* slab) {
+  return SlabBase(slab) + size_t{slab->first_units} * kUnit;
+}
+
+// Marks the pages of a block as written: those of its header byte up to those
+// of its last. False: its last page is clean and `may_touch` is not given; the
+// first block of a batch is needed, the others are only cheap if they are
+// there.
+bool TouchBlock(Heap& heap, SlabDescriptor* slab, void* block, bool may_touch) {
+  const unsigned shift = PageShift();
+  const size_t offset = AddressOf(static_cast<char*>(block)) - SlabBase(slab);
+  size_t page = (offset - 1) >> shift;
+  const size_t last = (offset + StrideBytes(slab) - 2) >> shift;
+  if (!may_touch && ((slab->clean_pages >> last) & 1) != 0) return false;
+  for (; page <= last; ++page) {
+    const uint16_t bit = static_cast<uint16_t>(1u << page);
+    if ((slab->clean_pages & bit) == 0) continue;
+    slab->clean_pages = static_cast<uint16_t>(slab->clean_pages & ~bit);
+    heap.dirty_bytes += size_t{1} << shift;
+    // What a purge has zeroed says nothing about what was written there.
+    if (page == (offset - 1) >> shift) StoreHeader(block, 0);
+  }
+  return true;
+}
+
+void Append(Chain* out, void* block) {
+  if (out->tail == nullptr) {
+    out->head = block;
+  } else {
+    StoreLink(out->tail, block);
+  }
+  out->tail = block;
+  ++out->count;
+}
+
+// The collected chain is ready to use: headers free, links set.
+unsigned TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
+  void* block = At<void>(SlabBase(slab) + size_t{slab->chain_head} * kUnit);
+  unsigned taken = 0;
+  while (slab->chain_count > 0 && taken < want) {
+    void* next = LoadLink(block);
+    Append(out, block);
+    ++taken;
+    --slab->chain_count;
+    block = next;
+  }
+  const uintptr_t rest = AddressOf(static_cast<char*>(block));
+  // A link that was overwritten must not make an offset out of thin air.
+  if (slab->chain_count > 0 && (rest - SlabBase(slab)) >= kSlabBytes) {
+    platform::Die("damaged free block: its link leads out of the slab");
+  }
+  slab->chain_head =
+      slab->chain_count == 0
+          ? uint16_t{0}
+          : static_cast<uint16_t>((rest - SlabBase(slab)) / kUnit);
+  return taken;
+}
+
+// Is this free block's header what we left there, or 0 on a page that was
+// clean?
+bool HeaderIntact(const SlabDescriptor* slab, unsigned index,
+                  const void* block) {
+  if (index >= slab->carved) return true;
+  const int8_t header = LoadHeader(block);
+  return header == static_cast<int8_t>(slab->token + kFreeBias) || header == 0;
+}
+
+// Blocks of an open slab; if it has none it goes to `full`.
+TakeResult TakeOrPutAsideLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
+                                Chain* out) {
+  for (;;) {
+    const TakeResult result = TakeBlocksLocked(heap, slab, want, out);
+    if (result.count > 0 || result.damaged != nullptr) {
+      heap.counts[ClassOf(slab)].refilled += result.count;
+      return result;
+    }
+    if (CollectLocked(slab)) continue;
+    // relaxed: the CAS checks.
+    const uint64_t old = slab->remote.load(std::memory_order_relaxed);
+    if (RemoteWord::Unpack(old).count > 0) continue;
+    // With a notify still on its way the state stays OPEN: a second notify
+    // must not be born before the first has arrived, which will bring the slab
+    // back.
+    if ((slab->flags & kNotifyPending) == 0 &&
+        !ChangeState(slab, old, SlabState::kFull)) {
+      continue;
+    }
+    UnlinkLocked(heap, slab);
+    PushListLocked(heap, slab, kFull);
+    return result;
+  }
+}
+
+}  // namespace
+
+TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
+                            Chain* out) {
+  if ((slab->flags & kKept) != 0) {
+    slab->flags = static_cast<uint8_t>(slab->flags & ~kKept);
+    --heap.kept;
+  }
+  if (slab->chain_count > 0) return {TakeChainLocked(slab, want, out), nullptr};
+  uint64_t* bits = FreeBits(slab);
+  const size_t stride = StrideBytes(slab);
+  const uintptr_t first = FirstBlock(slab);
+  const unsigned words = (slab->capacity + 63u) / 64;
+  const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
+  const bool any_clean = slab->clean_pages != 0;
+  unsigned taken = 0;
+  void* damaged = nullptr;
+  unsigned w = slab->scan;
+  while (w < words && taken < want) {
+    uint64_t word = bits[w];
+    if (word == 0) {
+      slab->scan = static_cast<uint8_t>(++w);
+      continue;
+    }
+    const unsigned index =
+        w * 64 + static_cast<unsigned>(__builtin_ctzll(word));
+    void* block = At<void>(first + index * stride);
+    if (any_clean && !TouchBlock(heap, slab, block, taken == 0)) break;
+    if (HAK_UNLIKELY(!HeaderIntact(slab, index, block))) {
+      damaged = block;
+      break;
+    }
+    bits[w] = word & (word - 1);
+    if (index >= slab->carved) slab->carved = static_cast<uint16_t>(index + 1);
+    StoreHeader(block, free_token);
+    Append(out, block);
+    ++taken;
+  }
+  SetUsed(slab, UsedOf(slab) + taken);
+  heap.used_bytes += taken * stride;
+  heap.counts[ClassOf(slab)].used += taken;
+  return {taken, damaged};
+}
+
+TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
+                                 Chain* out) {
+  while (SlabDescriptor* slab = heap.partial[size_class]) {
+    const TakeResult result = TakeOrPutAsideLocked(heap, slab, want, out);
+    if (result.count > 0 || result.damaged != nullptr) return result;
+  }
+  return {0, nullptr};
+}
+
+TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
+                             Chain* out) {
+  // Slabs of other classes and alignments share the list: look at a few.
+  constexpr int kTries = 16;
+  SlabDescriptor* slab = heap.aligned;
+  for (int i = 0; i < kTries && slab != nullptr; ++i) {
+    SlabDescriptor* next = slab->next;
+    const size_t layout = StrideBytes(slab) | slab->first_units * kUnit;
+    if (ClassOf(slab) == size_class && (layout & (alignment - 1)) == 0) {
+      const TakeResult result = TakeOrPutAsideLocked(heap, slab, 1, out);
+      if (result.count > 0 || result.damaged != nullptr) return result;
+    }
+    slab = next;
+  }
+  return {0, nullptr};
+}
+
+bool CollectLocked(SlabDescriptor* slab) {
+  // relaxed: the CAS below takes what it sees.
+  uint64_t old = slab->remote.load(std::memory_order_relaxed);
+  RemoteWord word;
+  do {
+    word = RemoteWord::Unpack(old);
+    if (word.count == 0) return false;
+    // acquire: pairs with the release of the pushers, whose links we follow.
+  } while (!slab->remote.compare_exchange_weak(old, word.Collect().Pack(),
+                                               std::memory_order_acquire,
+                                               std::memory_order_relaxed));
+  if (slab->chain_count > 0) {
+    // Rare: append what we had. The new chain ends after `count` links.
+    void* tail = At<void>(SlabBase(slab) + size_t{word.head} * kUnit);
+    for (unsigned i = 1; i < word.count; ++i) tail = LoadLink(tail);
+    StoreLink(tail,
+              At<void>(SlabBase(slab) + size_t{slab->chain_head} * kUnit));
+  }
+  slab->chain_head = word.head;
+  slab->chain_count = static_cast<uint16_t>(slab->chain_count + word.count);
+  return true;
+}
+
+namespace {
+
+// The number of the block that starts at `address`; kNoBlock if none does.
+constexpr unsigned kNoBlock = ~0u;
+unsigned IndexOf(const SlabDescriptor* slab, uintptr_t address) {
+  const size_t offset = address - FirstBlock(slab);
+  if (offset >= kSlabBytes) return kNoBlock;
+  const unsigned index = DivideBy(slab->reciprocal, offset);
+  return index < slab->capacity && index * StrideBytes(slab) == offset
+             ? index
+             : kNoBlock;
+}
+
+ReturnError MarkFree(SlabDescriptor* slab, uintptr_t address) {
+  const unsigned index = IndexOf(slab, address);
+  if (HAK_UNLIKELY(index == kNoBlock)) return ReturnError::kNotABlock;
+  uint64_t& word = FreeBits(slab)[index / 64];
+  const uint64_t bit = uint64_t{1} << (index % 64);
+  if (HAK_UNLIKELY((word & bit) != 0)) return ReturnError::kAlreadyFree;
+  word |= bit;
+  if (index / 64 < slab->scan) slab->scan = static_cast<uint8_t>(index / 64);
+  return ReturnError::kNone;
+}
+
+}  // namespace
+
+void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
+  Chain chain;
+  (void)TakeChainLocked(slab, slab->chain_count, &chain);
+  void* block = chain.head;
+  for (unsigned i = 0; i < chain.count; ++i) {
+    void* next = i + 1 < chain.count ? LoadLink(block) : nullptr;
+    if (MarkFree(slab, AddressOf(static_cast<char*>(block))) !=
+        ReturnError::kNone) {
+      platform::Die("double free found in a slab");
+    }
+    block = next;
+  }
+  SetUsed(slab, UsedOf(slab) - chain.count);
+  heap.used_bytes -= chain.count * StrideBytes(slab);
+  heap.counts[ClassOf(slab)].used -= chain.count;
+}
+
+bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address) {
+  return IndexOf(slab, address) != kNoBlock;
+}
+
+bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address) {
+  const unsigned index = IndexOf(slab, address);
+  if (index == kNoBlock) return false;
+  const uint64_t word = FreeBits(const_cast<SlabDescriptor*>(slab))[index / 64];
+  return ((word >> (index % 64)) & 1) != 0;
+}
+
+ReturnError ReturnBlockLocked(Heap& heap, SlabDescriptor* slab,
+                              uintptr_t address, bool keep_empty) {
+  const ReturnError error = MarkFree(slab, address);
+  if (HAK_UNLIKELY(error != ReturnError::kNone)) return error;
+  const unsigned used = UsedOf(slab) - 1u;
+  SetUsed(slab, used);
+  heap.used_bytes -= StrideBytes(slab);
+  --heap.counts[ClassOf(slab)].used;
+  if (HAK_UNLIKELY(ListOf(slab) == kFull)) OpenLocked(heap, slab);
+  // relaxed: a hint; ReleaseIfEmptyLocked looks properly.
+  const uint64_t word = slab->remote.load(std::memory_order_relaxed);
+  if (used == slab->chain_count + unsigned{RemoteWord::Unpack(word).count}) {
+    (void)ReleaseIfEmptyLocked(heap, slab, keep_empty);
+  }
+  return ReturnError::kNone;
+}
+
+}  // namespace hakmem::tiny
