@@ -10,6 +10,7 @@ namespace {
 // More than any program for a device has; keeps the memory of a run bounded.
 constexpr uint64_t kMaxSection = 256u << 20;
 constexpr uint64_t kMaxSections = 1u << 20;
+constexpr uint64_t kMaxSymbols = 4u << 20;
 constexpr size_t kMaxName = 256;
 
 std::string_view NameAt(const std::string& strings, uint64_t offset) {
@@ -159,6 +160,10 @@ bool ElfFile::ReadSymbols(std::string* error) {
   }
   if (!has_symbol_table_) return true;
   const Elf64_Shdr& table = sections_[symbol_table_];
+  if (table.sh_size > kMaxSymbols * sizeof(Elf64_Sym)) {
+    *error = "it has more symbols than a program for a device ever had.";
+    return false;
+  }
   std::optional<std::string> entries;
   std::optional<std::string> strings;
   if (table.sh_link < sections_.size()) {

@@ -19,6 +19,10 @@ std::vector<std::string> Strings(const List& list) {
   return {std::begin(list), std::end(list)};
 }
 
+// More than any real program has; a hostile one must not cause endless work.
+constexpr size_t kMaxPlain = 256;
+constexpr size_t kMaxPulled = 64;
+
 // A function that is not hakmem's; several names may be one address.
 struct Plain {
   std::vector<std::string> names;
@@ -52,7 +56,6 @@ class Judgement {
     return report_.variant == "checked" && report_.mode == "wrap";
   }
   [[nodiscard]] std::vector<std::string> TakenOver() const;
-  [[nodiscard]] bool IsHakmems(const Symbol& symbol) const;
   [[nodiscard]] AddressRange HeapCode() const;
   [[nodiscard]] std::vector<std::string> NamesMeant(uint64_t address) const;
   [[nodiscard]] std::vector<std::string> CallersOf(uint64_t address) const;
@@ -140,26 +143,22 @@ std::vector<std::string> Judgement::TakenOver() const {
   return Musl() ? Strings(kWrappedMusl) : Strings(kWrappedGlibc);
 }
 
-// In override mode, and for the benefit of linkers that look for malloc before
-// they rename it, hakmem defines the plain names too: as its wrappers.
-bool Judgement::IsHakmems(const Symbol& symbol) const {
-  const std::string wrapper = "__wrap_" + std::string(BaseName(symbol.name));
-  for (const Symbol* own : symbols_.All(wrapper)) {
-    if (own->name == wrapper && own->value == symbol.value) return true;
-  }
-  return false;
-}
-
+// In override mode, and for linkers that look for malloc before they rename it,
+// hakmem defines the plain names too: at the addresses of its wrappers.
 void Judgement::FindPlainNames() {
   for (const std::string& name : TakenOver()) {
+    const std::string wrapper = "__wrap_" + name;
+    std::set<uint64_t> hakmems;
+    for (const Symbol* own : symbols_.All(wrapper)) {
+      if (own->name == wrapper) hakmems.insert(own->value);
+    }
     for (const Symbol* symbol : symbols_.All(name)) {
       // Somebody's variable called free is no heap.
       if (symbol->type == STT_OBJECT || symbol->type == STT_TLS) continue;
-      if (IsHakmems(*symbol)) continue;
-      // A wrapper's own cold half keeps the plain name in override mode.
-      if (symbol->name != name && report_.mode == "override") continue;
+      if (hakmems.count(symbol->value) != 0) continue;
+      if (plain_.size() >= kMaxPlain) return;
       Plain& plain = plain_[symbol->value];
-      plain.names.push_back(name);
+      if (!Contains(plain.names, name)) plain.names.push_back(name);
       plain.end = symbol->value + symbol->size;
     }
   }
@@ -192,6 +191,7 @@ void Judgement::FindMapMembers() {
     if (Contains(members, member)) linked.emplace(code.object);
   }
   for (const ArchiveMember& member : evidence_.map->members()) {
+    if (pulled_.size() >= kMaxPulled) break;
     if (linked.count(member.member) != 0) pulled_.push_back(&member);
   }
   for (const std::string& object : linked) {
@@ -328,12 +328,13 @@ void Judgement::ReportHeap() {
 // A linker that finds no definition of a weak reference puts 0 there, and the
 // first call jumps to it.
 void Judgement::ReportNullWrappers() {
+  const std::vector<std::string> names = TakenOver();
   for (const Symbol& symbol : file_->symbols()) {
     if (symbol.section != SHN_UNDEF || symbol.name.empty()) continue;
     std::string_view name = symbol.name;
     const bool wrapper = name.substr(0, 7) == "__wrap_";
     if (wrapper) name.remove_prefix(7);
-    if (!Contains(TakenOver(), name)) continue;
+    if (!Contains(names, name)) continue;
     Add("null", std::string(symbol.name), "",
         std::string(symbol.name) +
             " has no definition and is a null pointer in this file; link "
