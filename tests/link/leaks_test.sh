@@ -230,6 +230,31 @@ absence() {
   fi
 }
 
+# libc's heap lives on brk; without it only glibc asks for two, for the TLS of
+# the first thread.
+at_run_time() {
+  local qemu="qemu-${cpu}-static" wanted=0
+  [[ "${libc}" == musl ]] || wanted=2
+  have "${qemu}" || { skip "${qemu}, to count system calls"; return; }
+  local -a link=("${cc[@]}" -static "${HERE}/hello.c" -o "${W}/open")
+  what="no brk at run time"
+  linked "${link[@]}" "${H}/lib/hakmem.o" "${WRAP}" && expect_brk -eq
+  what="canary: libc's heap calls brk"
+  linked "${link[@]}" && expect_brk -gt
+}
+
+# expect_brk -eq|-gt: against ${wanted}.
+expect_brk() {
+  local brk
+  brk="$("${qemu}" -strace "${W}/open" 2>&1 | grep -c 'brk(')"
+  if [[ "$1" == -eq && "${brk}" -eq "${wanted}" ]] ||
+    [[ "$1" == -gt && "${brk}" -gt "${wanted}" ]]; then
+    ok
+  else
+    bad "${what}: ${brk} calls of brk"
+  fi
+}
+
 if [[ "${variant}" == checked ]]; then
   echo "skipped: libc's heap is linked on purpose in the checked variant, so" \
     "there is nothing to leak to; variants_test tells what the check says."
@@ -248,4 +273,5 @@ loads_libraries
 lld_keeps_libcs_heap
 nothing_to_tell
 absence
+at_run_time
 finish
