@@ -23,12 +23,20 @@ std::string Marked(const SymbolIndex& symbols, const std::string& prefix,
   return out;
 }
 
+// A stub that a linker makes: an erratum's, or for a branch that is too long.
+bool LinkerMade(std::string_view name) {
+  return name.find('@') != std::string_view::npos ||
+         name.find("_veneer") != std::string_view::npos ||
+         name.find("Thunk_") != std::string_view::npos;
+}
+
 // libc's start code has local functions in every program: without a single one
 // the linker or strip dropped them, and libc's hidden names with them.
 bool HasLocalFunctions(const ElfFile& file) {
   const auto& symbols = file.symbols();
   return std::any_of(symbols.begin(), symbols.end(), [](const Symbol& s) {
-    return s.defined() && s.function() && s.binding == STB_LOCAL;
+    return s.defined() && s.function() && s.binding == STB_LOCAL &&
+           !LinkerMade(s.name);
   });
 }
 
