@@ -41,7 +41,8 @@ struct Domain<false> {
 
 template <>
 struct Domain<true> {
-  static ForeignFrees frees;
+  // inline: a definition elsewhere would be there in release, too.
+  static inline ForeignFrees frees;
 
   static uint64_t Count() {
     // relaxed: a gauge.

@@ -19,8 +19,6 @@
 
 namespace hakmem::wrap {
 
-ForeignFrees Domain<true>::frees;
-
 namespace {
 
 using large::Ownership;
