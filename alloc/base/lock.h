@@ -23,7 +23,9 @@ class BasicLock : private Stats {
   BasicLock(const BasicLock&) = delete;
   BasicLock& operator=(const BasicLock&) = delete;
 
-  void Acquire() {
+  // Not inlined: slow paths have a hundred places that lock, and these few
+  // instructions would be most of them.
+  HAK_NOINLINE void Acquire() {
     uint32_t expected = kFree;
     // acquire: the critical section sees what the last holder released.
     if (HAK_UNLIKELY(!word_.compare_exchange_strong(
@@ -47,11 +49,11 @@ class BasicLock : private Stats {
     return true;
   }
 
-  void Release() {
+  HAK_NOINLINE void Release() {
     // release: pairs with the acquire of the next holder.
     if (HAK_UNLIKELY(word_.exchange(kFree, std::memory_order_release) ==
                      kWaitedFor)) {
-      platform::FutexWake(&word_, 1);
+      WakeOne();
     }
   }
 
@@ -68,6 +70,8 @@ class BasicLock : private Stats {
   static constexpr uint32_t kHeld = 1;
   static constexpr uint32_t kWaitedFor = 2;
   static constexpr int kSpins = 100;
+
+  HAK_COLD void WakeOne() { platform::FutexWake(&word_, 1); }
 
   HAK_COLD void AcquireSlow() {
     const uint64_t since = Stats::OnContended();

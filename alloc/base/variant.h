@@ -15,25 +15,14 @@ struct Variant {
   bool domain_route = false;
   // Locks count their acquisitions and waits.
   bool lock_stats = false;
-  // The boxes check their own invariants on slow paths.
-  bool invariants = false;
   // Links of free blocks are stored under a key, so that an overwritten one
   // does not become an address of the attacker's choice.
   bool encoded_links = false;
-  // Freed memory is zeroed, and found dirty at reuse: a write after free.
+  // Small blocks are zeroed when they are freed: a read after free sees nothing
+  // old.
   bool zero_on_free = false;
-  // A freed block waits among others before it is handed out again.
-  bool quarantine = false;
-  // The first block of a refill is drawn, not the lowest.
-  bool random_order = false;
-  // Inaccessible pages between slabs and around Large blocks.
-  bool guard_pages = false;
-  // Bytes behind the requested size are a pattern, checked at free.
-  bool canary = false;
-  // A sized delete must name the size that was asked for.
+  // A sized delete must name a size that the block can have had.
   bool sized_check = false;
-  // Freed memory is filled with a pattern.
-  bool poison = false;
 };
 
 inline constexpr Variant kRelease = {.name = "release"};
@@ -41,18 +30,12 @@ inline constexpr Variant kRelease = {.name = "release"};
 inline constexpr Variant kHardened = {.name = "hardened",
                                       .encoded_links = true,
                                       .zero_on_free = true,
-                                      .quarantine = true,
-                                      .random_order = true,
-                                      .guard_pages = true,
-                                      .canary = true,
                                       .sized_check = true};
 
 inline constexpr Variant kChecked = {.name = "checked",
                                      .domain_route = true,
                                      .lock_stats = true,
-                                     .invariants = true,
-                                     .sized_check = true,
-                                     .poison = true};
+                                     .sized_check = true};
 
 #if defined(HAKMEM_VARIANT_CHECKED)
 #define HAK_VARIANT "checked"

@@ -42,20 +42,25 @@ inline size_t Read(const std::atomic<size_t>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
 
-inline constexpr size_t kMinMaxSlack = size_t{2} << 20;
+inline constexpr size_t kMinMaxSlack = size_t{1} << 20;
 inline size_t MaxSlack() {
   const size_t share = Read(g_budget.peak) / 2;
   return share > kMinMaxSlack ? share : kMinMaxSlack;
 }
 
-inline size_t DirtyBound() {
-  const size_t share = Read(g_budget.live) / 8;
+inline size_t Slack() {
   const size_t slack = Read(g_budget.slack);
   const size_t most = MaxSlack();
-  return (share > kMinDirty ? share : kMinDirty) +
-         (slack < most ? slack : most);
+  return slack < most ? slack : most;
 }
 
+inline size_t DirtyBound() {
+  const size_t share = Read(g_budget.live) / 8;
+  return (share > kMinDirty ? share : kMinDirty) + Slack();
+}
+
+// So much was given back.
+void NotePurged(size_t bytes);
 // Memory was taken whose pages the kernel has to find first.
 void NoteRegret(size_t bytes);
 inline void NoteCleanTaken(size_t bytes) {

@@ -30,13 +30,8 @@ void NoteRegret(size_t bytes) {
                        std::memory_order_relaxed);
 }
 
-void Purge(size_t keep, size_t keep_supers) {
-  const size_t before = Read(g_budget.purged);
-  // acquire: pairs with the release of the box that set it.
-  PurgeSpans spans = g_purge_spans.load(std::memory_order_acquire);
-  if (spans != nullptr) spans(keep, keep_supers == 0);
-  (void)PurgeSlabs(keep, keep_supers);
-  const size_t regret = Read(g_budget.regret) + Read(g_budget.purged) - before;
+void NotePurged(size_t bytes) {
+  const size_t regret = Read(g_budget.regret) + bytes;
   const size_t slack = Read(g_budget.slack);
   const size_t peak = Read(g_budget.peak);
   const size_t live = Read(g_budget.live);
@@ -46,6 +41,15 @@ void Purge(size_t keep, size_t keep_supers) {
   g_budget.regret.store(regret < MaxSlack() ? regret : MaxSlack(),
                         std::memory_order_relaxed);
   g_budget.slack.store(slack - slack / 4, std::memory_order_relaxed);
+}
+
+void Purge(size_t keep, size_t keep_supers) {
+  const size_t before = Read(g_budget.purged);
+  // acquire: pairs with the release of the box that set it.
+  PurgeSpans spans = g_purge_spans.load(std::memory_order_acquire);
+  if (spans != nullptr) spans(keep, keep_supers == 0);
+  (void)PurgeSlabs(keep, keep_supers);
+  NotePurged(Read(g_budget.purged) - before);
 }
 
 namespace {

@@ -12,7 +12,7 @@ namespace hakmem::superslab {
 
 HAK_CONSTINIT WindowState g_window = {};
 HAK_CONSTINIT Lock g_window_lock{"window"};
-HAK_CONSTINIT std::atomic<uintptr_t> g_window_base{uintptr_t{1} << 63};
+HAK_CONSTINIT uintptr_t g_window_base = uintptr_t{1} << 63;
 
 // An alias of g_window.map, see window.h.
 __asm__(
@@ -44,6 +44,10 @@ void SetClaimed(size_t first, size_t count, bool claimed) {
     const uint64_t bit = uint64_t{1} << (i % 64);
     *word = claimed ? *word | bit : *word & ~bit;
   }
+}
+
+void SetWindowBase(uintptr_t base) {
+  __atomic_store_n(&g_window_base, base, __ATOMIC_RELAXED);
 }
 
 // The zone in which mappings at a hint are out of everybody's way: far from
@@ -83,7 +87,7 @@ bool EnsureWindow() {
             state, 1, std::memory_order_acquire, std::memory_order_acquire)) {
       const uintptr_t base = ChooseBase();
       // relaxed: published by the release below.
-      if (base != 0) g_window_base.store(base, std::memory_order_relaxed);
+      if (base != 0) SetWindowBase(base);
       // release: pairs with the acquires above.
       g_window.init.store(base != 0 ? 2 : 0, std::memory_order_release);
       platform::FutexWake(&g_window.init, 1 << 30);
@@ -151,9 +155,8 @@ size_t MapAnywhere(size_t count) {
     if (g_window.mapped.load(std::memory_order_relaxed) == 0) {
       // Nothing lives in the window yet: put it around what we were given,
       // which is followed by lower addresses on Linux.
-      g_window_base.store(
-          aligned > kWindowBytes / 2 ? aligned - kWindowBytes / 2 : 0,
-          std::memory_order_relaxed);
+      SetWindowBase(aligned > kWindowBytes / 2 ? aligned - kWindowBytes / 2
+                                               : 0);
       SetClaimed(0, kWindowSupers, false);
     }
     const size_t first = (aligned - WindowBase()) >> kSuperShift;
@@ -253,7 +256,7 @@ bool MakeFixedWindow(uintptr_t base, size_t supers) {
   }
   g_window.limit = static_cast<uint32_t>(supers);
   // relaxed: published by the release below.
-  g_window_base.store(base, std::memory_order_relaxed);
+  SetWindowBase(base);
   // release: pairs with the acquires in EnsureWindow.
   g_window.init.store(3, std::memory_order_release);
   return true;

@@ -59,12 +59,12 @@ extern int8_t g_map[kWindowSlabs] __asm__("hakmem_map") HAK_HIDDEN;
 
 // 1 << 63 until there is a window, so that NULL and every foreign address fail
 // the compare against it, whichever mix of old and new values a thread sees.
-extern std::atomic<uintptr_t> g_window_base HAK_HIDDEN;
+extern uintptr_t g_window_base HAK_HIDDEN;
 
 HAK_INLINE uintptr_t WindowBase() {
-  // relaxed: any mix of old and new values is safe, see above. Whoever passes
-  // a block to another thread also passes what made it visible.
-  return g_window_base.load(std::memory_order_relaxed);
+  // Plain, an aligned word: any mix of old and new values is safe, see above.
+  // Whoever passes a block to another thread also passes what made it visible.
+  return g_window_base;
 }
 HAK_INLINE size_t SlabIndex(uintptr_t address) {
   return (address - WindowBase()) >> kSlabShift;

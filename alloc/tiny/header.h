@@ -24,6 +24,9 @@ namespace hakmem::tiny {
 HAK_INLINE int8_t LoadHeader(const void* block) {
   return static_cast<const int8_t*>(block)[-1];
 }
+HAK_INLINE uint8_t HeaderByte(const void* block) {
+  return static_cast<const uint8_t*>(block)[-1];
+}
 HAK_INLINE void StoreHeader(void* block, int8_t token) {
   static_cast<int8_t*>(block)[-1] = token;
 }

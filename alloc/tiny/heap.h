@@ -117,10 +117,16 @@ TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
 // What was wrong with a block that came back.
 enum class ReturnError : uint8_t { kNone, kNotABlock, kAlreadyFree };
 
-// Marks a block of the heap's own slab free. `keep_empty`: the class is in
-// use, so a slab that runs empty may be kept for it.
-ReturnError ReturnBlockLocked(Heap& heap, SlabDescriptor* slab,
-                              uintptr_t address, bool keep_empty);
+// Marks the first blocks of a list free, as many as lie in this slab, which is
+// the heap's own. `keep_empty`: the class is in use, so a slab that runs empty
+// may be kept for it. `bad`: a block that is damaged or was free already; the
+// list is not followed past it.
+struct ReturnResult {
+  void* rest;
+  void* bad;
+};
+ReturnResult ReturnRunLocked(Heap& heap, SlabDescriptor* slab, void* list,
+                             bool keep_empty);
 // Does a block of this slab start at `address`?
 bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address);
 // Is it marked free? (Not: in a cache, or on its way back.)

@@ -3,6 +3,7 @@
 // Locks: the heap's, held by every caller.
 // Read next: alloc/tiny/heap.cc
 
+#include "alloc/superslab/budget.h"
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/remote_word.h"
 #include "platform/page_source.h"
@@ -35,6 +36,7 @@ bool TouchBlock(Heap& heap, SlabDescriptor* slab, void* block, bool may_touch) {
     if ((slab->clean_pages & bit) == 0) continue;
     slab->clean_pages = static_cast<uint16_t>(slab->clean_pages & ~bit);
     heap.dirty_bytes += size_t{1} << shift;
+    superslab::NoteCleanTaken(size_t{1} << shift);
     // What a purge has zeroed says nothing about what was written there.
     if (page == (offset - 1) >> shift) StoreHeader(block, 0);
   }
@@ -75,12 +77,10 @@ unsigned TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
 }
 
 // Is this free block's header what we left there, or 0 on a page that was
-// clean?
-bool HeaderIntact(const SlabDescriptor* slab, unsigned index,
-                  const void* block) {
-  if (index >= slab->carved) return true;
+// purged since?
+bool HeaderIntact(const void* block, int8_t free_token) {
   const int8_t header = LoadHeader(block);
-  return header == static_cast<int8_t>(slab->token + kFreeBias) || header == 0;
+  return header == free_token || header == 0;
 }
 
 // Blocks of an open slab; if it has none it goes to `full`.
@@ -124,29 +124,38 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
   const unsigned words = (slab->capacity + 63u) / 64;
   const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
   const bool any_clean = slab->clean_pages != 0;
+  unsigned carved = slab->carved;
   unsigned taken = 0;
   void* damaged = nullptr;
+  bool enough = false;
   unsigned w = slab->scan;
-  while (w < words && taken < want) {
+  for (; w < words && !enough; ++w) {
     uint64_t word = bits[w];
-    if (word == 0) {
-      slab->scan = static_cast<uint8_t>(++w);
-      continue;
+    for (; word != 0; word &= word - 1) {
+      const unsigned index =
+          w * 64 + static_cast<unsigned>(__builtin_ctzll(word));
+      void* block = At<void>(first + index * stride);
+      if (taken == want ||
+          (any_clean && !TouchBlock(heap, slab, block, taken == 0))) {
+        enough = true;
+        break;
+      }
+      if (index >= carved) {
+        carved = index + 1;
+      } else if (HAK_UNLIKELY(!HeaderIntact(block, free_token))) {
+        damaged = block;
+        enough = true;
+        break;
+      }
+      StoreHeader(block, free_token);
+      Append(out, block);
+      ++taken;
     }
-    const unsigned index =
-        w * 64 + static_cast<unsigned>(__builtin_ctzll(word));
-    void* block = At<void>(first + index * stride);
-    if (any_clean && !TouchBlock(heap, slab, block, taken == 0)) break;
-    if (HAK_UNLIKELY(!HeaderIntact(slab, index, block))) {
-      damaged = block;
-      break;
-    }
-    bits[w] = word & (word - 1);
-    if (index >= slab->carved) slab->carved = static_cast<uint16_t>(index + 1);
-    StoreHeader(block, free_token);
-    Append(out, block);
-    ++taken;
+    bits[w] = word;
   }
+  // Stopped in the middle of a word: it is looked at again.
+  slab->scan = static_cast<uint8_t>(enough ? w - 1 : w);
+  slab->carved = static_cast<uint16_t>(carved);
   SetUsed(slab, UsedOf(slab) + taken);
   heap.used_bytes += taken * stride;
   heap.counts[ClassOf(slab)].used += taken;
@@ -206,7 +215,7 @@ namespace {
 
 // The number of the block that starts at `address`; kNoBlock if none does.
 constexpr unsigned kNoBlock = ~0u;
-unsigned IndexOf(const SlabDescriptor* slab, uintptr_t address) {
+HAK_INLINE unsigned IndexOf(const SlabDescriptor* slab, uintptr_t address) {
   const size_t offset = address - FirstBlock(slab);
   if (offset >= kSlabBytes) return kNoBlock;
   const unsigned index = DivideBy(slab->reciprocal, offset);
@@ -215,7 +224,7 @@ unsigned IndexOf(const SlabDescriptor* slab, uintptr_t address) {
              : kNoBlock;
 }
 
-ReturnError MarkFree(SlabDescriptor* slab, uintptr_t address) {
+HAK_INLINE ReturnError MarkFree(SlabDescriptor* slab, uintptr_t address) {
   const unsigned index = IndexOf(slab, address);
   if (HAK_UNLIKELY(index == kNoBlock)) return ReturnError::kNotABlock;
   uint64_t& word = FreeBits(slab)[index / 64];
@@ -256,21 +265,37 @@ bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address) {
   return ((word >> (index % 64)) & 1) != 0;
 }
 
-ReturnError ReturnBlockLocked(Heap& heap, SlabDescriptor* slab,
-                              uintptr_t address, bool keep_empty) {
-  const ReturnError error = MarkFree(slab, address);
-  if (HAK_UNLIKELY(error != ReturnError::kNone)) return error;
-  const unsigned used = UsedOf(slab) - 1u;
+ReturnResult ReturnRunLocked(Heap& heap, SlabDescriptor* slab, void* list,
+                             bool keep_empty) {
+  const size_t slab_index = slab->slab_index;
+  const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
+  unsigned returned = 0;
+  void* bad = nullptr;
+  do {
+    void* next = LoadLink(list);
+    const uintptr_t address = AddressOf(static_cast<char*>(list));
+    if (HAK_UNLIKELY(LoadHeader(list) != free_token ||
+                     MarkFree(slab, address) != ReturnError::kNone)) {
+      bad = list;
+      break;
+    }
+    ++returned;
+    list = next;
+  } while (list != nullptr && superslab::SlabIndex(AddressOf(
+                                  static_cast<char*>(list))) == slab_index);
+  const unsigned used = UsedOf(slab) - returned;
   SetUsed(slab, used);
-  heap.used_bytes -= StrideBytes(slab);
-  --heap.counts[ClassOf(slab)].used;
+  heap.used_bytes -= returned * StrideBytes(slab);
+  ClassCounts& counts = heap.counts[ClassOf(slab)];
+  counts.used -= returned;
+  counts.flushed += returned;
   if (HAK_UNLIKELY(ListOf(slab) == kFull)) OpenLocked(heap, slab);
   // relaxed: a hint; ReleaseIfEmptyLocked looks properly.
   const uint64_t word = slab->remote.load(std::memory_order_relaxed);
   if (used == slab->chain_count + unsigned{RemoteWord::Unpack(word).count}) {
     (void)ReleaseIfEmptyLocked(heap, slab, keep_empty);
   }
-  return ReturnError::kNone;
+  return {list, bad};
 }
 
 }  // namespace hakmem::tiny

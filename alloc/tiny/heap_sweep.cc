@@ -136,6 +136,7 @@ size_t SweepHeap(Heap& heap) {
   heap.swept_floor = SparseBytes(heap);
   if (!done) return 0;
   superslab::AddTo(superslab::g_budget.purged, bytes);
+  superslab::NotePurged(bytes);
   return bytes;
 }
 
@@ -143,7 +144,8 @@ bool SweepIsDueLocked(Heap& heap) {
   const size_t sparse = SparseBytes(heap);
   if (sparse < heap.swept_floor) heap.swept_floor = sparse;
   const size_t share = heap.used_bytes / 8;
-  return sparse - heap.swept_floor > (share > kMinSparse ? share : kMinSparse);
+  return sparse - heap.swept_floor >
+         (share > kMinSparse ? share : kMinSparse) + superslab::Slack();
 }
 
 }  // namespace hakmem::tiny

@@ -17,9 +17,9 @@ inline constexpr size_t kUnit = 16;
 
 // A block of stride S holds S-1 bytes, so a class serves a power of two only if
 // its stride is a little more: from 128 on strides are 16 bytes above the four
-// steps of each doubling, and at most 20 % of a block is lost to rounding. One is
-// out of step: 4,384 serves pages of 4 KiB with what a page cache puts behind
-// them (SQLite: 4,096 + 276), which is where such requests come from.
+// steps of each doubling, and at most 20 % of a block is lost to rounding. One
+// is out of step: 4,384 serves pages of 4 KiB with what a page cache puts
+// behind them (SQLite: 4,096 + 276), which is where such requests come from.
 inline constexpr uint16_t kStride[kClasses] = {
     16,   32,   48,   64,   80,   96,   112,  128,   //
     144,  176,  208,  240,  272,  336,  400,  464,   //
@@ -33,41 +33,40 @@ constexpr size_t UsableBytes(unsigned size_class) {
 }
 
 // The header byte of a live block, and of a free one.
+inline constexpr unsigned kLiveByte = 0xA0;
 constexpr int8_t LiveToken(unsigned size_class) {
-  return static_cast<int8_t>(0xA0 + size_class);
+  return static_cast<int8_t>(kLiveByte + size_class);
 }
-inline constexpr int kFreeBias = 0x20;
+inline constexpr unsigned kFreeBias = 0x20;
 constexpr int8_t FreeToken(unsigned size_class) {
-  return static_cast<int8_t>(0xA0 + kFreeBias + size_class);
+  return static_cast<int8_t>(kLiveByte + kFreeBias + size_class);
 }
 constexpr unsigned ClassOfLive(int8_t token) {
-  return static_cast<uint8_t>(token) - 0xA0u;
+  return static_cast<uint8_t>(token) - kLiveByte;
 }
 constexpr bool IsLiveToken(int8_t token) {
   return ClassOfLive(token) < kClasses;
 }
 
-// Free tokens by size / 16: the token is all that malloc needs, it selects the
-// cache's bin and is what the header must say. Sizes 16k..16k+15 need the same
-// stride, 16k+16, since one byte of it is the next block's header.
+// Classes by size / 16. Sizes 16k..16k+15 need the same stride, 16k+16, since
+// one byte of it is the next block's header.
 inline constexpr size_t kClassIndexes = kMaxSmall / kUnit + 1;
 struct ClassTable {
-  int8_t token[kClassIndexes];
+  uint8_t size_class[kClassIndexes];
 };
 constexpr ClassTable MakeClassTable() {
   ClassTable table{};
-  unsigned size_class = 0;
+  uint8_t size_class = 0;
   for (size_t i = 0; i < kClassIndexes; ++i) {
     while (kStride[size_class] < (i + 1) * kUnit) ++size_class;
-    table.token[i] = FreeToken(size_class);
+    table.size_class[i] = size_class;
   }
   return table;
 }
 inline constexpr ClassTable kClassTable = MakeClassTable();
 
 constexpr unsigned ClassFor(size_t bytes) {
-  return static_cast<uint8_t>(kClassTable.token[bytes / kUnit]) -
-         (0xA0u + kFreeBias);
+  return kClassTable.size_class[bytes / kUnit];
 }
 static_assert(ClassFor(0) == 0 && ClassFor(15) == 0 && ClassFor(16) == 1);
 static_assert(ClassFor(kMaxSmall) == kClasses - 1);

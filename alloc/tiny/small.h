@@ -33,13 +33,6 @@ void TrimAllHeaps();
 [[noreturn]] void ReportBadPointer(void* pointer, const char* what);
 [[noreturn]] void ReportDamagedFreeBlock(const void* block);
 
-// Blocks and bytes that caches of the calling thread hold.
-struct CachedHere {
-  size_t blocks;
-  size_t bytes;
-};
-CachedHere CountCachedHere();
-
 // Around fork, with the heaps' locks: see registry.h.
 void LockSmallForFork();
 void UnlockSmallAfterFork(bool child);

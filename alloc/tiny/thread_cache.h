@@ -39,13 +39,8 @@ struct ThreadCache {
 // Zero-initialised and local to the executable: no TLS descriptor, no guard.
 extern __thread ThreadCache t_cache;
 
-// Tokens index the bins as they are, sign bits included: the difference is
-// part of the address.
-inline constexpr intptr_t kFreeBin = 0x100 - 0xA0 - kFreeBias;
-inline constexpr intptr_t kLiveBin = 0x100 - 0xA0;
-
-// Flushes the bin of this live token, which has run out of room.
-HAK_NOINLINE void FlushSlow(intptr_t token);
+// Flushes the bin of this class, which has run out of room.
+HAK_NOINLINE void FlushSlow(size_t size_class);
 
 // malloc. Leaves to `Slow::Malloc(bytes)` if the size is not small, the bin is
 // empty, or its first block is not free any more.
@@ -53,13 +48,15 @@ template <class Slow>
 HAK_INLINE void* MallocFast(size_t bytes) {
   const size_t index = platform::Opaque(bytes / kUnit);
   if (HAK_UNLIKELY(index >= kClassIndexes)) return Slow::Malloc(bytes);
-  const intptr_t token = kClassTable.token[index];
-  void* block = t_cache.head[token + kFreeBin];
+  const size_t c = kClassTable.size_class[index];
+  void* block = t_cache.head[c];
   if (HAK_UNLIKELY(block == nullptr)) return Slow::Malloc(bytes);
-  if (HAK_UNLIKELY(LoadHeader(block) != token)) return Slow::Malloc(bytes);
-  t_cache.head[token + kFreeBin] = LoadLink(block);
-  ++t_cache.room[token + kFreeBin];
-  StoreHeader(block, static_cast<int8_t>(token - kFreeBias));
+  if (HAK_UNLIKELY(HeaderByte(block) != c + kLiveByte + kFreeBias)) {
+    return Slow::Malloc(bytes);
+  }
+  t_cache.head[c] = LoadLink(block);
+  ++t_cache.room[c];
+  StoreHeader(block, static_cast<int8_t>(c + kLiveByte));
   return block;
 }
 
@@ -72,13 +69,21 @@ HAK_INLINE void FreeFast(void* pointer) {
   if (HAK_UNLIKELY(offset >> superslab::kWindowShift != 0)) {
     return Slow::Free(pointer);
   }
-  const intptr_t token = superslab::MapByte(offset >> superslab::kSlabShift);
-  if (HAK_UNLIKELY(token >= 0)) return Slow::Free(pointer);
-  if (HAK_UNLIKELY(LoadHeader(pointer) != token)) return Slow::Free(pointer);
+  // As unsigned bytes: one zero-extending load, no sign to carry.
+  const uint8_t token = reinterpret_cast<const uint8_t*>(
+      superslab::g_map)[offset >> superslab::kSlabShift];
+  const size_t c = token - size_t{kLiveByte};
+  if (HAK_UNLIKELY(static_cast<int8_t>(token) >= 0)) return Slow::Free(pointer);
+  if (HAK_UNLIKELY(HeaderByte(pointer) != token)) {
+    return Slow::Free(pointer);
+  }
   StoreHeader(pointer, static_cast<int8_t>(token + kFreeBias));
-  StoreLink(pointer, t_cache.head[token + kLiveBin]);
-  t_cache.head[token + kLiveBin] = pointer;
-  if (HAK_UNLIKELY(--t_cache.room[token + kLiveBin] < 0)) FlushSlow(token);
+  if constexpr (kVariant.zero_on_free) {
+    __builtin_memset(pointer, 0, UsableBytes(static_cast<unsigned>(c)));
+  }
+  StoreLink(pointer, t_cache.head[c]);
+  t_cache.head[c] = pointer;
+  if (HAK_UNLIKELY(--t_cache.room[c] < 0)) FlushSlow(c);
 }
 
 }  // namespace hakmem::tiny

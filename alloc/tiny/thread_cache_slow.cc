@@ -20,8 +20,8 @@ namespace {
 
 // A bin holds at most this, in bytes and in blocks: an idle thread's cache
 // must not pin the pages of a heap that has gone.
-constexpr size_t kBinBytes = size_t{16} << 10;
-constexpr unsigned kBinBlocks = 128;
+constexpr size_t kBinBytes = size_t{32} << 10;
+constexpr unsigned kBinBlocks = 255;
 constexpr unsigned kMinLimit = 8;
 // So many flushes without a refill in between: the class is only freed.
 constexpr uint8_t kManyFlushes = 4;
@@ -42,16 +42,22 @@ size_t LiveHere() {
                          : superslab::Read(superslab::g_budget.live);
 }
 
-// A thread that only frees needs no cache of its own; a little batching is
-// worth it as long as what it may pin is nothing against what is alive.
-unsigned IdleFloor(unsigned size_class) {
-  const size_t floor = LiveHere() >> 18;
-  const unsigned limit = MaxLimit(size_class) / 2;
-  return floor < limit ? static_cast<unsigned>(floor) : limit;
-}
-
 unsigned Cached(unsigned c) {
   return static_cast<unsigned>(t_cache.policy[c].limit - t_cache.room[c]);
+}
+
+// A thread that only frees needs no cache of its own; a little batching is
+// worth it as long as what it may pin is nothing against what is alive.
+unsigned IdleFloor(unsigned c) {
+  size_t floor = superslab::Read(superslab::g_budget.live) >> 19;
+  if (const Heap* heap = t_cache.heap) {
+    // A page pinned for every page that is alive in blocks of this class.
+    const size_t out = heap->counts[c].used - Cached(c);
+    const size_t pages = (out * kStride[c]) >> 12;
+    if (static_cast<int32_t>(out) > 0 && pages > floor) floor = pages;
+  }
+  const unsigned limit = MaxLimit(c) / 2;
+  return floor < limit ? static_cast<unsigned>(floor) : limit;
 }
 
 void SetLimit(unsigned c, unsigned limit) {
@@ -145,22 +151,19 @@ void ReturnBlocks(void* list, bool keep_empty) {
   bool sweep = false;
   {
     LockHolder hold(heap->lock);
-    while (list != nullptr) {
+    while (list != nullptr && bad == nullptr) {
       void* block = list;
-      list = LoadLink(block);
       SlabDescriptor* slab = SlabOfCached(block);
       // relaxed: only we make slabs ours or give them up, under this lock.
-      if (slab->owner.load(std::memory_order_relaxed) != heap) {
+      if (slab->owner.load(std::memory_order_relaxed) == heap) {
+        const ReturnResult result =
+            ReturnRunLocked(*heap, slab, list, keep_empty);
+        list = result.rest;
+        bad = result.bad;
+      } else {
+        list = LoadLink(block);
         StoreLink(block, remote);
         remote = block;
-        continue;
-      }
-      ++heap->counts[ClassOf(slab)].flushed;
-      if (HAK_UNLIKELY(ReturnBlockLocked(*heap, slab,
-                                         AddressOf(static_cast<char*>(block)),
-                                         keep_empty) != ReturnError::kNone)) {
-        bad = block;
-        break;
       }
     }
     PublishUsedLocked(*heap);
@@ -295,8 +298,8 @@ void* MallocSlow(size_t bytes) {
   return InstallChain(c, chain);
 }
 
-HAK_NOINLINE void FlushSlow(intptr_t token) {
-  const unsigned c = static_cast<unsigned>(token + kLiveBin);
+HAK_NOINLINE void FlushSlow(size_t size_class) {
+  const unsigned c = static_cast<unsigned>(size_class);
   BinPolicy& policy = t_cache.policy[c];
   const bool may_cache = MayCache();
   if (may_cache && LiveHasFallen()) {
@@ -368,15 +371,6 @@ void* AllocateAligned(size_t alignment, size_t bytes) {
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
   StoreHeader(chain.head, LiveToken(c));
   return chain.head;
-}
-
-CachedHere CountCachedHere() {
-  CachedHere result = {0, 0};
-  for (unsigned c = 0; c < kClasses; ++c) {
-    result.blocks += Cached(c);
-    result.bytes += Cached(c) * size_t{kStride[c]};
-  }
-  return result;
 }
 
 void TrimAllHeaps() {
