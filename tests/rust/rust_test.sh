@@ -34,7 +34,7 @@ build() {
 }
 
 cp -rL "${PWD}/tests/rust" "${W}/crate"
-# libc.a once more: rustc puts the objects that it is given behind the libraries.
+# libc.a once more: rustc puts the objects it is given behind the libraries.
 for mode in static static-pie; do
   model=static
   [[ "${mode}" == static ]] || model=pie

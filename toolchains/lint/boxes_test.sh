@@ -85,7 +85,9 @@ for file in "${sources[@]}"; do
     complain "${file}: ${lines} lines; 400 is the most"
   case "${file}" in
     *.c | *.cc | *.h) ;;
-    *) lines="$(awk 'length > 80 { print FNR }' "${file}" | xargs)"
+    # Not awk: Debian's counts bytes.
+    *) lines="$(LC_ALL=C.UTF-8 grep -nE '^.{81}' "${file}" | cut -d: -f1 |
+        xargs)"
       [[ -z "${lines}" ]] || complain "${file}: over 80 columns: ${lines}" ;;
   esac
   lines="$(grep -nE '\b(TODO|FIXME)([:( ]|$)' "${file}")"

@@ -22,6 +22,8 @@ cat > "${good}/alloc/tiny/half.cc" << 'END'
 
 int Half(int n) { return n / kUnit; }
 END
+# 50 columns, 98 bytes.
+printf '# %s\n' "$(printf 'é%.0s' {1..48})" > "${good}/wide.sh"
 
 failures=0
 
@@ -57,6 +59,7 @@ try boxes_test "no #if here" "${HALF}" '2i #ifdef NDEBUG\n#endif'
 try boxes_test "include guard" "${UNITS}" 's/_UNITS_/_UNIT_/'
 try boxes_test "does not begin with its box" "${HALF}" 1d
 try boxes_test "__real_ is for" "${HALF}" '$a void __real_free(void*);'
+try boxes_test "over 80 columns: 2" wide.sh '$a '"$(printf '#%.0s' {1..81})"
 try boxes_test "400 is the most" "${HALF}" '$a '"$(printf '//\\n%.0s' {1..400})"
 try boxes_test "an open end" "${HALF}" '$a // TO''DO: later'
 exit "${failures}"
