@@ -251,5 +251,7 @@ def hakmem_cc_test(
                     args = kwargs.get("args", []),
                     page_size = page,
                     platform = "//toolchains/platforms:linux-" + platform,
+                    # Manual and exclusive hold there, too.
+                    tags = kwargs.get("tags", []),
                     test = ":" + test,
                 )

@@ -34,14 +34,15 @@ build() {
 }
 
 cp -rL "${PWD}/tests/rust" "${W}/crate"
-# libc.a once more: rustc puts the objects it is given behind the libraries.
+# libc.a once more, and not the lld of newer Rust: rustc puts the objects that
+# it is given behind the libraries.
 for mode in static static-pie; do
   model=static
   [[ "${mode}" == static ]] || model=pie
   what="Rust, ${mode}"
   build "${mode}" "-C relocation-model=${model}" \
-    "-C link-arg=${H}/lib/hakmem.o -C link-arg=${WRAP}" \
-    "-C link-arg=-l:libc.a" || continue
+    "-C link-arg=-fuse-ld=bfd -C link-arg=${H}/lib/hakmem.o" \
+    "-C link-arg=${WRAP} -C link-arg=-l:libc.a" || continue
   for program in system sized; do
     what="Rust, ${mode}, ${program}"
     file="${W}/${mode}/${RUST_TARGET}/release/${program}"
