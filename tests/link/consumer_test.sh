@@ -5,6 +5,7 @@
 set -u
 
 tree="$(dirname "$(readlink -f WORKSPACE)")"
+readonly CHECK="${PWD}/toolchains/check/tool/hakmem-check"
 W="$(mktemp -d "${TEST_TMPDIR:-/tmp}/consumer.XXXXXX")"
 clean_up() {
   run shutdown > "${W}/shutdown"
@@ -43,11 +44,10 @@ cp bazel-bin/with with && cp bazel-bin/without without || exit 1
 [[ "$(symbols without)" -eq 0 ]] || fail "hakmem leaks into who did not ask"
 [[ "$(./with)" == hello && "$(./without)" == hello ]] || fail "a program"
 
-run build "${options[@]}" --custom_malloc=@hakmem//:hakmem //:without \
-  @hakmem//toolchains/check:hakmem-check || fail "--custom_malloc"
+run build "${options[@]}" --custom_malloc=@hakmem//:hakmem //:without ||
+  fail "--custom_malloc"
 [[ "$(symbols bazel-bin/without)" -gt 0 ]] || fail "--custom_malloc did nothing"
-"bazel-bin/external/hakmem/toolchains/check/hakmem-check" bazel-bin/without ||
-  fail "--custom_malloc: not closed"
+"${CHECK}" bazel-bin/without || fail "--custom_malloc: not closed"
 
 # And the other way round: switched off for one build.
 run build "${options[@]}" --custom_malloc=@bazel_tools//tools/cpp:malloc \
