@@ -18,19 +18,14 @@ struct Variant {
   // Links of free blocks are stored under a key, so that an overwritten one
   // does not become an address of the attacker's choice.
   bool encoded_links = false;
-  // Small blocks are zeroed when they are freed: a read after free sees nothing
-  // old.
-  bool zero_on_free = false;
   // A sized delete must name a size that the block can have had.
   bool sized_check = false;
 };
 
 inline constexpr Variant kRelease = {.name = "release"};
 
-inline constexpr Variant kHardened = {.name = "hardened",
-                                      .encoded_links = true,
-                                      .zero_on_free = true,
-                                      .sized_check = true};
+inline constexpr Variant kHardened = {
+    .name = "hardened", .encoded_links = true, .sized_check = true};
 
 inline constexpr Variant kChecked = {.name = "checked",
                                      .domain_route = true,

@@ -8,6 +8,7 @@
 
 #include "alloc/base/lock.h"
 #include "alloc/base/pointers.h"
+#include "alloc/large/large.h"
 #include "alloc/large/span_bins.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/metadata.h"
@@ -158,100 +159,149 @@ bool Grow(size_t units) {
   return true;
 }
 
-// Takes the largest dirty span out; a clean one if `clean_too`. 0: none.
-Unit TakeLargest(bool clean_too, SpanTag* taken) {
-  LockHolder hold(g_state.lock);
-  Unit unit = g_state.dirty.Largest();
-  if (unit == 0 && clean_too) {
-    unit = g_state.clean.Largest();
-    // Only whole SuperSlabs are worth taking.
-    if (unit != 0 && ReadTag(unit).units < kUnitsPerSuper) unit = 0;
-  }
-  if (unit == 0) return 0;
-  *taken = ReadTag(unit);
-  RemoveLocked(unit, *taken);
-  WriteTag(unit, {SpanState::kBusy, 0, taken->units});
-  return unit;
-}
-
-// A stretch of units.
-struct Range {
+// A free stretch that one thread has taken out of the lists: a dirty span (of
+// no unit, if it was taken for its clean ones) and the clean ones beside it. A
+// page, or a SuperSlab, may lie across all three.
+struct Busy {
   Unit first;
+  Unit dirty;
+  Unit dirty_end;
   Unit end;
-  size_t bytes() const { return size_t{end - first} << kUnitShift; }
+
+  size_t DirtyBytes(Unit from, Unit to) const {
+    const Unit low = from > dirty ? from : dirty;
+    const Unit high = to < dirty_end ? to : dirty_end;
+    return low < high ? size_t{high - low} << kUnitShift : 0;
+  }
 };
 
-// Puts what is left of a busy span on both sides of `middle` back.
-void PutBackEdges(Range span, Range middle, SpanState state) {
+// Takes a free span out of the lists if it is clean. Returns its length.
+uint32_t TakeCleanLocked(Unit head) {
+  const SpanTag tag = ReadTag(head);
+  if (tag.state != SpanState::kClean) return 0;
+  RemoveLocked(head, tag);
+  WriteTag(head, {SpanState::kInner, 0, 0});
+  return tag.units;
+}
+
+// Takes the largest dirty span and its clean neighbours; without dirty ones a
+// clean span that holds a SuperSlab, if `clean_too`. False: none.
+bool TakeLargest(bool clean_too, Busy* busy) {
   LockHolder hold(g_state.lock);
-  if (middle.first > span.first) {
-    (void)InsertLocked(span.first, middle.first - span.first, state);
+  Unit unit = g_state.dirty.Largest();
+  const bool dirty = unit != 0;
+  if (!dirty && clean_too) unit = g_state.clean.Largest();
+  if (unit == 0) return false;
+  const SpanTag tag = ReadTag(unit);
+  const Unit end = unit + tag.units;
+  // Only whole SuperSlabs are worth taking.
+  if (!dirty && tag.units < kUnitsPerSuper) return false;
+  RemoveLocked(unit, tag);
+  WriteTag(unit, {SpanState::kInner, 0, 0});
+  *busy = {unit, unit, dirty ? end : unit, end};
+  if (dirty && IsSpanUnit(end)) busy->end += TakeCleanLocked(end);
+  if (dirty && IsSpanUnit(unit - 1)) {
+    const SpanTag last = ReadTag(unit - 1);
+    const bool tail = last.state == SpanState::kTail;
+    busy->first -= TakeCleanLocked(tail ? unit - last.units : unit - 1);
   }
-  if (span.end > middle.end) {
-    (void)InsertLocked(middle.end, span.end - middle.end, state);
+  WriteTag(busy->first, {SpanState::kBusy, 0, busy->end - busy->first});
+  return true;
+}
+
+// Puts [from, to) of a busy stretch back as what it was.
+void PutBackLocked(const Busy& busy, Unit from, Unit to) {
+  const struct {
+    Unit first;
+    Unit end;
+    SpanState state;
+  } parts[] = {{busy.first, busy.dirty, SpanState::kClean},
+               {busy.dirty, busy.dirty_end, SpanState::kDirty},
+               {busy.dirty_end, busy.end, SpanState::kClean}};
+  for (const auto& part : parts) {
+    const Unit low = part.first > from ? part.first : from;
+    const Unit high = part.end < to ? part.end : to;
+    if (low < high) (void)InsertLocked(low, high - low, part.state);
   }
 }
 
-// Unmaps the SuperSlabs that lie wholly in a busy span and puts the rest back.
-// False: there are none, or the kernel refuses; nothing has changed.
-bool UnmapSupers(Range span, SpanState state) {
-  const size_t first = (span.first + kUnitsPerSuper - 1) / kUnitsPerSuper;
-  const size_t end = span.end / kUnitsPerSuper;
+void PutBack(const Busy& busy) {
+  LockHolder hold(g_state.lock);
+  PutBackLocked(busy, busy.first, busy.end);
+}
+
+void NoteGone(size_t bytes) {
+  TakeFrom(g_budget.dirty, bytes);
+  AddTo(g_budget.purged, bytes);
+}
+
+// Unmaps the SuperSlabs that lie wholly in a busy stretch and puts the rest
+// back. False: there are none, or the kernel refuses; nothing has changed.
+bool UnmapSupers(const Busy& busy) {
+  const size_t first = (busy.first + kUnitsPerSuper - 1) / kUnitsPerSuper;
+  const size_t end = busy.end / kUnitsPerSuper;
   if (end <= first) return false;
-  const Range middle = {static_cast<Unit>(first * kUnitsPerSuper),
-                        static_cast<Unit>(end * kUnitsPerSuper)};
+  const Unit from = static_cast<Unit>(first * kUnitsPerSuper);
+  const Unit to = static_cast<Unit>(end * kUnitsPerSuper);
   MarkSlabs(first, end - first, superslab::kReleased);
   if (!superslab::UnclaimSupers(first, end - first)) {
     MarkSlabs(first, end - first, superslab::kLarge);
     return false;
   }
-  PutBackEdges(span, middle, state);
-  if (state == SpanState::kDirty) {
-    TakeFrom(g_budget.dirty, middle.bytes());
-    AddTo(g_budget.purged, middle.bytes());
+  {
+    LockHolder hold(g_state.lock);
+    PutBackLocked(busy, busy.first, from);
+    PutBackLocked(busy, to, busy.end);
   }
+  NoteGone(busy.DirtyBytes(from, to));
   return true;
 }
 
-// Gives the whole pages of a busy dirty span back and the span to the lists.
-// False: the kernel refuses, or there are none.
-bool DecommitPages(Range span) {
+// Gives the pages that hold dirty units, and nothing but free ones, back to the
+// kernel and the stretch to the lists. False: there are none, or the kernel
+// refuses; nothing has changed.
+bool DecommitPages(const Busy& busy) {
+  if (busy.dirty == busy.dirty_end) return false;
   const size_t page = platform::PageSize();
-  const uintptr_t from = AlignUp(UnitAddress(span.first), page);
-  const uintptr_t to = AlignDown(UnitAddress(span.end), page);
+  const uintptr_t lowest = AlignUp(UnitAddress(busy.first), page);
+  const uintptr_t highest = AlignDown(UnitAddress(busy.end), page);
+  uintptr_t from = AlignDown(UnitAddress(busy.dirty), page);
+  uintptr_t to = AlignUp(UnitAddress(busy.dirty_end), page);
+  if (from < lowest) from = lowest;
+  if (to > highest) to = highest;
   if (from >= to || !platform::Decommit(At<void>(from), to - from)) {
-    LockHolder hold(g_state.lock);
-    (void)InsertLocked(span.first, span.end - span.first, SpanState::kDirty);
     return false;
   }
-  const Range middle = {UnitOf(from), UnitOf(to - 1) + 1};
-  PutBackEdges(span, middle, SpanState::kDirty);
+  const Unit first = UnitOf(from);
+  const Unit end = UnitOf(to - 1) + 1;
   {
     LockHolder hold(g_state.lock);
-    (void)InsertLocked(middle.first, middle.end - middle.first,
-                       SpanState::kClean);
+    PutBackLocked(busy, busy.first, first);
+    PutBackLocked(busy, end, busy.end);
+    (void)InsertLocked(first, end - first, SpanState::kClean);
   }
-  TakeFrom(g_budget.dirty, middle.bytes());
-  AddTo(g_budget.purged, middle.bytes());
+  NoteGone(busy.DirtyBytes(first, end));
   return true;
 }
 
 void PurgeSpansTo(size_t keep, bool unmap_all) {
+  // What cannot be given back is held until the end, so that the search for the
+  // largest goes on with the others; a few of them, then it is not worth more.
+  constexpr unsigned kMaxHeld = 64;
+  Busy held[kMaxHeld];
+  unsigned count = 0;
+  // Memory is out, or all of it is wanted back: this thread's own spans first.
+  if (unmap_all) FlushThread();
   if (superslab::WindowIsFixed()) return;
-  while (unmap_all || superslab::Read(g_budget.dirty) > keep) {
-    SpanTag tag;
-    const Unit unit = TakeLargest(unmap_all, &tag);
-    if (unit == 0) return;
-    const Range span = {unit, unit + tag.units};
-    if (UnmapSupers(span, tag.state)) continue;
-    if (tag.state == SpanState::kDirty) {
-      if (DecommitPages(span)) continue;
-    } else {
-      LockHolder hold(g_state.lock);
-      (void)InsertLocked(span.first, tag.units, SpanState::kClean);
-    }
-    return;
+  const unsigned most = unmap_all ? kMaxHeld : 8;
+  while (count < most &&
+         (unmap_all || superslab::Read(g_budget.dirty) > keep) &&
+         TakeLargest(unmap_all, &held[count])) {
+    const Busy& busy = held[count];
+    if (UnmapSupers(busy) || DecommitPages(busy)) continue;
+    ++count;
   }
+  while (count > 0) PutBack(held[--count]);
 }
 
 }  // namespace

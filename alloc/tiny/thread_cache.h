@@ -78,9 +78,6 @@ HAK_INLINE void FreeFast(void* pointer) {
     return Slow::Free(pointer);
   }
   StoreHeader(pointer, static_cast<int8_t>(token + kFreeBias));
-  if constexpr (kVariant.zero_on_free) {
-    __builtin_memset(pointer, 0, UsableBytes(static_cast<unsigned>(c)));
-  }
   StoreLink(pointer, t_cache.head[c]);
   t_cache.head[c] = pointer;
   if (HAK_UNLIKELY(--t_cache.room[c] < 0)) FlushSlow(c);
