@@ -111,7 +111,7 @@ void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,
   slab->flags = 0;
   SetUsed(slab, 0);
   uint64_t* bits = FreeBits(slab);
-  for (unsigned w = 0; w * 64 < capacity; ++w) {
+  for (size_t w = 0; w * 64 < capacity; ++w) {
     const size_t left = capacity - w * 64;
     bits[w] = left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
   }
