@@ -184,9 +184,10 @@ uint32_t TakeCleanLocked(Unit head) {
   return tag.units;
 }
 
-// Takes the largest dirty span and its clean neighbours; without dirty ones a
-// clean span that holds a SuperSlab, if `clean_too`. False: none.
-bool TakeLargest(bool clean_too, Busy* busy) {
+// Takes the largest dirty span, of a longer one the last `most` units, and its
+// clean neighbours; without dirty ones a clean span that holds a SuperSlab, if
+// `clean_too`. False: none.
+bool TakeLargest(bool clean_too, size_t most, Busy* busy) {
   LockHolder hold(g_state.lock);
   Unit unit = g_state.dirty.Largest();
   const bool dirty = unit != 0;
@@ -198,6 +199,11 @@ bool TakeLargest(bool clean_too, Busy* busy) {
   if (!dirty && tag.units < kUnitsPerSuper) return false;
   RemoveLocked(unit, tag);
   WriteTag(unit, {SpanState::kInner, 0, 0});
+  if (dirty && tag.units > most) {
+    const uint32_t kept = tag.units - static_cast<uint32_t>(most);
+    (void)InsertLocked(unit, kept, SpanState::kDirty);
+    unit += kept;
+  }
   *busy = {unit, unit, dirty ? end : unit, end};
   if (dirty && IsSpanUnit(end)) busy->end += TakeCleanLocked(end);
   if (dirty && IsSpanUnit(unit - 1)) {
@@ -288,15 +294,20 @@ void PurgeSpansTo(size_t keep, bool unmap_all) {
   // What cannot be given back is held until the end, so that the search for the
   // largest goes on with the others; a few of them, then it is not worth more.
   constexpr unsigned kMaxHeld = 64;
+  constexpr size_t kMinPurge = 16;  // 64 KiB, the largest page
   Busy held[kMaxHeld];
   unsigned count = 0;
   // Memory is out, or all of it is wanted back: this thread's own spans first.
   if (unmap_all) FlushThread();
   if (superslab::WindowIsFixed()) return;
   const unsigned most = unmap_all ? kMaxHeld : 8;
-  while (count < most &&
-         (unmap_all || superslab::Read(g_budget.dirty) > keep) &&
-         TakeLargest(unmap_all, &held[count])) {
+  while (count < most) {
+    const size_t dirty = superslab::Read(g_budget.dirty);
+    if (!unmap_all && dirty <= keep) break;
+    // No more than is too much, but not in crumbs.
+    size_t units = unmap_all ? kMaxUnits : (dirty - keep) >> kUnitShift;
+    if (units < kMinPurge) units = kMinPurge;
+    if (!TakeLargest(unmap_all, units, &held[count])) break;
     const Busy& busy = held[count];
     if (UnmapSupers(busy) || DecommitPages(busy)) continue;
     ++count;

@@ -20,11 +20,11 @@ struct Budget {
   std::atomic<size_t> purged;  // ever given back: a gauge
   // What we give back and then need again was given back too early. `regret`:
   // given back and not needed again so far; `slack`: what the bound is raised
-  // by because of it. Every purge lowers the slack by a quarter, so a program
+  // by because of it. A purge lowers it by a quarter of its bytes, so a program
   // whose memory goes up and down keeps it, and one that shrinks does not.
   std::atomic<size_t> regret;
   std::atomic<size_t> slack;
-  std::atomic<size_t> peak;  // of `live`; lowered by a sixteenth per purge
+  std::atomic<size_t> peak;  // of `live`, lowered like the slack
 };
 extern Budget g_budget;
 
@@ -44,7 +44,7 @@ inline size_t Read(const std::atomic<size_t>& counter) {
 
 inline constexpr size_t kMinMaxSlack = size_t{1} << 20;
 inline size_t MaxSlack() {
-  const size_t share = Read(g_budget.peak) / 2;
+  const size_t share = Read(g_budget.peak);
   return share > kMinMaxSlack ? share : kMinMaxSlack;
 }
 

@@ -35,12 +35,14 @@ void NotePurged(size_t bytes) {
   const size_t slack = Read(g_budget.slack);
   const size_t peak = Read(g_budget.peak);
   const size_t live = Read(g_budget.live);
+  const size_t loss = bytes / 4;
   // relaxed, all: estimates.
-  g_budget.peak.store(live > peak ? live : peak - peak / 16,
+  g_budget.peak.store(live + loss > peak ? live : peak - loss,
                       std::memory_order_relaxed);
   g_budget.regret.store(regret < MaxSlack() ? regret : MaxSlack(),
                         std::memory_order_relaxed);
-  g_budget.slack.store(slack - slack / 4, std::memory_order_relaxed);
+  g_budget.slack.store(slack > loss ? slack - loss : 0,
+                       std::memory_order_relaxed);
 }
 
 void Purge(size_t keep, size_t keep_supers) {
