@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <type_traits>
 
 #include "alloc/base/lock_stats.h"
 #include "alloc/base/variant.h"
@@ -100,7 +101,8 @@ class BasicLock : private Stats {
   std::atomic<uint32_t> word_{kFree};
 };
 
-using Lock = BasicLock<LockStats<kVariant.lock_stats>>;
+using Lock =
+    BasicLock<std::conditional_t<kVariant.lock_stats, LockStats, Uncounted>>;
 
 class LockHolder {
  public:

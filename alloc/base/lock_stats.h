@@ -12,21 +12,16 @@
 
 namespace hakmem {
 
-template <bool kCounting>
-class LockStats;
-
-// An empty base: no member, no code, no symbol.
-template <>
-class LockStats<false> {
+// An empty base: no member, no code.
+class Uncounted {
  protected:
-  constexpr explicit LockStats(const char*) {}
+  constexpr explicit Uncounted(const char*) {}
   void OnAcquired() {}
   uint64_t OnContended() { return 0; }
   void OnWaited(uint64_t, int, int) {}
 };
 
-template <>
-class LockStats<true> {
+class LockStats {
  public:
   const char* name() const { return name_; }
   // relaxed everywhere: counters order nothing and are read as gauges.

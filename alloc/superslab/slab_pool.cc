@@ -80,11 +80,11 @@ void SetAvailable(size_t super_index) {
   const size_t group = super_index / 16;
   std::atomic<uint64_t>& word = g_window.available[group / 64];
   const uint64_t bit = uint64_t{1} << (group % 64);
-  // relaxed peek: most releases find it set.
-  if ((word.load(std::memory_order_relaxed) & bit) == 0) {
-    // release: a searcher that sees the bit sees the SuperSlab word.
-    word.fetch_or(bit, std::memory_order_release);
-  }
+  // release: a searcher that sees the bit sees the SuperSlab word. Always a
+  // read-modify-write, never a peek first: a peek may read the bit from before
+  // a searcher cleared it, while that searcher does not see our slab yet. Of
+  // two read-modify-writes of one word, one sees the other.
+  word.fetch_or(bit, std::memory_order_release);
 }
 
 // Takes the best slab of this SuperSlab, if it has one.

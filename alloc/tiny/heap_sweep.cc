@@ -6,6 +6,7 @@
 
 #include "alloc/superslab/budget.h"
 #include "alloc/tiny/heap.h"
+#include "alloc/tiny/registry.h"
 #include "platform/page_source.h"
 
 namespace hakmem::tiny {
@@ -131,9 +132,13 @@ size_t SweepHeap(Heap& heap) {
        slab = slab->next) {
     done &= DecommitCleanRuns(slab);
   }
-  LockHolder hold(heap.lock);
-  while (heap.purging != nullptr) FinishPurgeLocked(heap, heap.purging, done);
-  heap.swept_floor = SparseBytes(heap);
+  {
+    LockHolder hold(heap.lock);
+    while (heap.purging != nullptr) FinishPurgeLocked(heap, heap.purging, done);
+    heap.swept_floor = SparseBytes(heap);
+  }
+  // If its thread has ended meanwhile, it has left these slabs to us.
+  SettleIdleHeap(heap);
   if (!done) return 0;
   superslab::AddTo(superslab::g_budget.purged, bytes);
   superslab::NotePurged(bytes);

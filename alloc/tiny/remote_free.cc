@@ -86,12 +86,18 @@ void RemoteFree(SlabDescriptor* slab, const Chain& chain, Heap* mine) {
     ReleaseOrphan(slab);
     return;
   }
-  if (word.OwesNotify()) NotifyOwner(*owner, slab);
+  if (word.OwesNotify()) {
+    NotifyOwner(*owner, slab);
+    // The owner may sleep, and others may have freed the rest meanwhile.
+    HelpOwner(*owner, slab);
+    return;
+  }
   // From here on `slab` is only a name: it may have been released and be in
   // use again. What we do with it is checked under a lock.
   const size_t half = used / 2u;
   const bool crossed = word.count <= half && next.count > half;
-  const bool all = next.count >= used;
+  // Read anew: the owner's own last free may have passed ours.
+  const bool all = next.count >= UsedOf(slab);
   if (!all && !(crossed && next.count * stride >= kHelpBytes)) return;
   if (word.state == SlabState::kOrphan) {
     if (mine != nullptr) AdoptThisOrphan(*mine, slab);

@@ -15,7 +15,7 @@ shift
 readonly -A TRACES=(
   ["a reference to libc's heap"]=' __real_'
   ["domain routing"]='Domain<true>'
-  ["lock statistics"]='LockStats<true>'
+  ["lock statistics"]='hakmem::LockStats'
 )
 
 failures=0
