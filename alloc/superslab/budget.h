@@ -24,7 +24,7 @@ struct Budget {
   // whose memory goes up and down keeps it, and one that shrinks does not.
   std::atomic<size_t> regret;
   std::atomic<size_t> slack;
-  std::atomic<size_t> peak;  // of `live`, lowered like the slack
+  std::atomic<size_t> peak;  // of `live`, lowered by every byte that is purged
 };
 extern Budget g_budget;
 

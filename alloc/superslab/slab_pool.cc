@@ -31,15 +31,18 @@ void NoteRegret(size_t bytes) {
 }
 
 void NotePurged(size_t bytes) {
-  const size_t regret = Read(g_budget.regret) + bytes;
-  const size_t slack = Read(g_budget.slack);
-  const size_t peak = Read(g_budget.peak);
   const size_t live = Read(g_budget.live);
+  const size_t peak = Read(g_budget.peak);
+  const size_t rest = peak > bytes ? peak - bytes : 0;
+  const size_t slack = Read(g_budget.slack);
   const size_t loss = bytes / 4;
+  // What a program gave up for good is no reason for regret when it grows
+  // again: no more counts than goes with what is alive now.
+  const size_t most = live / 2 > kMinMaxSlack ? live / 2 : kMinMaxSlack;
+  const size_t regret = Read(g_budget.regret) + bytes;
   // relaxed, all: estimates.
-  g_budget.peak.store(live + loss > peak ? live : peak - loss,
-                      std::memory_order_relaxed);
-  g_budget.regret.store(regret < MaxSlack() ? regret : MaxSlack(),
+  g_budget.peak.store(live > rest ? live : rest, std::memory_order_relaxed);
+  g_budget.regret.store(regret < most ? regret : most,
                         std::memory_order_relaxed);
   g_budget.slack.store(slack > loss ? slack - loss : 0,
                        std::memory_order_relaxed);

@@ -148,9 +148,14 @@ size_t SweepHeap(Heap& heap) {
 bool SweepIsDueLocked(Heap& heap) {
   const size_t sparse = SparseBytes(heap);
   if (sparse < heap.swept_floor) heap.swept_floor = sparse;
+  // The slack is the process's, not each heap's: no more of it here than goes
+  // with what this heap has alive.
   const size_t share = heap.used_bytes / 8;
-  return sparse - heap.swept_floor >
-         (share > kMinSparse ? share : kMinSparse) + superslab::Slack();
+  const size_t slack = superslab::Slack();
+  const size_t bound =
+      (share > kMinSparse ? share : kMinSparse) +
+      (slack < heap.used_bytes / 2 ? slack : heap.used_bytes / 2);
+  return sparse - heap.swept_floor > bound;
 }
 
 }  // namespace hakmem::tiny
