@@ -79,6 +79,7 @@ struct Heap {
   size_t dirty_bytes = 0;
   size_t used_bytes = 0;
   size_t swept_floor = 0;     // the difference that the last sweep left
+  size_t swept_used = 0;      // the most of used_bytes since then
   size_t published_used = 0;  // what of used_bytes is in the common budget
   ClassCounts counts[kClasses] = {};
 };

@@ -109,6 +109,11 @@ void FinishPurgeLocked(Heap& heap, SlabDescriptor* slab, bool done) {
   (void)ReleaseIfEmptyLocked(heap, slab, false);
 }
 
+void NoteSweptLocked(Heap& heap) {
+  heap.swept_floor = SparseBytes(heap);
+  heap.swept_used = heap.used_bytes;
+}
+
 }  // namespace
 
 size_t SweepHeap(Heap& heap) {
@@ -122,7 +127,7 @@ size_t SweepHeap(Heap& heap) {
     }
     bytes += PrepareListLocked(heap, heap.aligned);
     if (heap.purging == nullptr) {
-      heap.swept_floor = SparseBytes(heap);
+      NoteSweptLocked(heap);
       return 0;
     }
   }
@@ -135,7 +140,7 @@ size_t SweepHeap(Heap& heap) {
   {
     LockHolder hold(heap.lock);
     while (heap.purging != nullptr) FinishPurgeLocked(heap, heap.purging, done);
-    heap.swept_floor = SparseBytes(heap);
+    NoteSweptLocked(heap);
   }
   // If its thread has ended meanwhile, it has left these slabs to us.
   SettleIdleHeap(heap);
@@ -148,6 +153,9 @@ size_t SweepHeap(Heap& heap) {
 bool SweepIsDueLocked(Heap& heap) {
   const size_t sparse = SparseBytes(heap);
   if (sparse < heap.swept_floor) heap.swept_floor = sparse;
+  if (heap.used_bytes > heap.swept_used) heap.swept_used = heap.used_bytes;
+  // Half of the blocks are gone: pages that had to stay then may go now.
+  if (sparse > kMinSparse && heap.used_bytes < heap.swept_used / 2) return true;
   // The slack is the process's, not each heap's: no more of it here than goes
   // with what this heap has alive.
   const size_t share = heap.used_bytes / 8;
