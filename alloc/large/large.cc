@@ -134,7 +134,13 @@ Block Allocate(size_t bytes, size_t alignment) {
       return {BlockAt(span.unit, tag), span.zeroed};
     }
   }
-  return {AllocateHuge(bytes, alignment), true};
+  void* huge = AllocateHuge(bytes, alignment);
+  if (huge == nullptr) {
+    FlushThread();
+    superslab::Purge(0, 0);
+    huge = AllocateHuge(bytes, alignment);
+  }
+  return {huge, true};
 }
 
 Ownership Find(void* pointer, const char* what) {
