@@ -1,0 +1,200 @@
+// Box:   tests/boxes.   Uses: tiny, large, the fake.   Must not know: wrap.
+// Holds: what threads do to each other: made for --config=tsan, and run without
+//        it as well.
+// Read next: tests/boxes/model_check_test.cc
+
+#include <atomic>
+#include <cstring>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "alloc/large/large.h"
+#include "alloc/superslab/budget.h"
+#include "alloc/superslab/slab_pool.h"
+#include "alloc/superslab/window.h"
+#include "alloc/tiny/small.h"
+#include "gtest/gtest.h"
+#include "platform/page_source_fake.h"
+#include "tests/boxes/front.h"
+
+namespace hakmem::boxes {
+namespace {
+
+constexpr int kThreads = 4;
+constexpr int kSlots = 1024;
+
+struct Slot {
+  std::atomic<unsigned char*> block{nullptr};
+};
+Slot g_slots[kSlots];
+
+size_t SizeIn(const unsigned char* block) {
+  size_t bytes;
+  memcpy(&bytes, block, sizeof bytes);
+  return bytes;
+}
+
+// The first word is the size, the rest a pattern of it.
+unsigned char* MakeBlock(size_t bytes) {
+  auto* p = static_cast<unsigned char*>(Malloc(bytes));
+  if (p == nullptr) return nullptr;
+  memset(p, static_cast<int>(bytes % 251), bytes);
+  memcpy(p, &bytes, sizeof bytes);
+  return p;
+}
+bool IsWhole(const unsigned char* p) {
+  const size_t bytes = SizeIn(p);
+  for (size_t i = sizeof bytes; i < bytes; ++i) {
+    if (p[i] != bytes % 251) return false;
+  }
+  return true;
+}
+
+// Blocks wander between threads through slots: whoever finds one frees it, so
+// most frees are remote, and threads end while others hold their blocks.
+void Wander(unsigned seed, int steps) {
+  std::mt19937 random(seed);
+  for (int i = 0; i < steps; ++i) {
+    const size_t bytes =
+        random() % 64 == 0 ? 8192 + random() % 60000 : 8 + random() % 600;
+    unsigned char* mine = MakeBlock(bytes);
+    ASSERT_NE(mine, nullptr);
+    // acq_rel: hands the contents over.
+    unsigned char* other = g_slots[random() % kSlots].block.exchange(
+        mine, std::memory_order_acq_rel);
+    if (other == nullptr) continue;
+    ASSERT_TRUE(IsWhole(other));
+    Free(other);
+  }
+  ExitThread();
+}
+
+void FreeSlots() {
+  for (Slot& slot : g_slots) {
+    unsigned char* p = slot.block.exchange(nullptr);
+    if (p == nullptr) continue;
+    ASSERT_TRUE(IsWhole(p));
+    Free(p);
+  }
+}
+
+void ExpectAllGivenBack() {
+  ExitThread();
+  CheckHeaps();
+  superslab::Purge(0, 0);
+  EXPECT_EQ(superslab::Read(superslab::g_budget.live), 0u);
+  EXPECT_EQ(superslab::Read(superslab::g_budget.dirty), 0u);
+  EXPECT_EQ(large::ReadCounts().bytes, 0u);
+  EXPECT_EQ(superslab::g_window.mapped.load(), 0u);
+}
+
+void BlocksWander() {
+  for (unsigned round = 0; round < 6; ++round) {
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < kThreads; ++t) {
+      threads.emplace_back(Wander, round * 100 + t, 4000);
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  FreeSlots();
+  ExpectAllGivenBack();
+}
+
+// One thread makes all blocks and ends, over and over; the others free them.
+void ProducersEnd() {
+  std::atomic<bool> done{false};
+  std::vector<std::thread> consumers;
+  for (int t = 0; t < 2; ++t) {
+    consumers.emplace_back([&done, t] {
+      for (bool last = false; !last;) {
+        last = done.load();
+        for (int i = t; i < kSlots; i += 2) {
+          unsigned char* p = g_slots[i].block.exchange(nullptr);
+          if (p != nullptr) Free(p);
+        }
+      }
+      // A thread that only frees never had a heap.
+      ExitThread();
+    });
+  }
+  for (int round = 0; round < 60; ++round) {
+    std::thread producer([round] {
+      for (int i = 0; i < kSlots; ++i) {
+        unsigned char* p = MakeBlock(16 + static_cast<size_t>(round) * 9);
+        ASSERT_NE(p, nullptr);
+        p = g_slots[i].block.exchange(p);
+        if (p != nullptr) Free(p);
+      }
+      ExitThread();
+    });
+    producer.join();
+  }
+  done = true;
+  for (std::thread& thread : consumers) thread.join();
+  FreeSlots();
+  ExpectAllGivenBack();
+}
+
+// Trims from outside while others work, and memory that comes and goes.
+void TrimsInBetween() {
+  std::atomic<bool> done{false};
+  std::thread trimmer([&done] {
+    while (!done.load()) {
+      tiny::TrimAllHeaps();
+      superslab::Purge(0, 0);
+    }
+    ExitThread();
+  });
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 3; ++t) threads.emplace_back(Wander, t, 6000);
+  for (std::thread& thread : threads) thread.join();
+  done = true;
+  trimmer.join();
+  FreeSlots();
+  ExpectAllGivenBack();
+}
+
+// The pool alone: slabs are taken, marked, checked and given back.
+void PoolIsShared() {
+  std::atomic<int> wrong{0};
+  const auto work = [&wrong](unsigned seed) {
+    std::mt19937 random(seed);
+    std::vector<superslab::SlabDescriptor*> mine;
+    for (int i = 0; i < 3000; ++i) {
+      if (mine.size() < 40 && random() % 2 == 0) {
+        superslab::SlabDescriptor* slab = superslab::AcquireSlab();
+        ASSERT_NE(slab, nullptr);
+        auto* mark = At<uintptr_t>(superslab::SlabAddress(slab->slab_index));
+        *mark = AddressOf(reinterpret_cast<char*>(slab)) + seed;
+        slab->clean_pages = 0;
+        mine.push_back(slab);
+      } else if (!mine.empty()) {
+        superslab::SlabDescriptor* slab = mine.back();
+        mine.pop_back();
+        const auto* mark =
+            At<uintptr_t>(superslab::SlabAddress(slab->slab_index));
+        if (*mark != AddressOf(reinterpret_cast<char*>(slab)) + seed) ++wrong;
+        superslab::ReleaseSlab(slab);
+        superslab::PurgeIfOverBudget();
+      }
+      if (random() % 64 == 0) superslab::Purge(0, 0);
+    }
+    for (superslab::SlabDescriptor* slab : mine) superslab::ReleaseSlab(slab);
+  };
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < kThreads; ++t) threads.emplace_back(work, t + 1);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  superslab::Purge(0, 0);
+  EXPECT_EQ(superslab::Read(superslab::g_budget.dirty), 0u);
+  EXPECT_EQ(superslab::g_window.mapped.load(), 0u);
+}
+
+TEST(Threads, PoolIsShared) { EXPECT_EQ(InChild(PoolIsShared), 0); }
+TEST(Threads, BlocksWander) { EXPECT_EQ(InChild(BlocksWander), 0); }
+TEST(Threads, ProducersEnd) { EXPECT_EQ(InChild(ProducersEnd), 0); }
+TEST(Threads, TrimsInBetween) { EXPECT_EQ(InChild(TrimsInBetween), 0); }
+
+}  // namespace
+}  // namespace hakmem::boxes

@@ -1,0 +1,339 @@
+// Box:   tests/boxes.   Uses: tiny, the fake.   Must not know: wrap.
+// Holds: size classes, headers, refill, flush, sweep and adoption.
+// Read next: tests/boxes/threads_test.cc
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "alloc/superslab/budget.h"
+#include "alloc/tiny/heap.h"
+#include "alloc/tiny/registry.h"
+#include "alloc/tiny/small.h"
+#include "gtest/gtest.h"
+#include "platform/page_source_fake.h"
+#include "tests/boxes/front.h"
+
+namespace hakmem::boxes {
+namespace {
+
+using platform::fake::counts;
+using platform::fake::plan;
+using superslab::kSlabBytes;
+using tiny::kStride;
+
+TEST(SizeClass, EverySizeFitsTheSmallestClass) {
+  for (size_t bytes = 0; bytes <= tiny::kMaxSmall; ++bytes) {
+    const unsigned c = tiny::ClassFor(bytes);
+    ASSERT_LT(c, tiny::kClasses);
+    ASSERT_GE(tiny::UsableBytes(c), bytes);
+    if (c > 0) {
+      ASSERT_LT(tiny::UsableBytes(c - 1), bytes);
+    }
+  }
+  EXPECT_EQ(tiny::kMaxSmall, 7183u);
+}
+
+// By definition of the quotient, for classes and for aligned slabs.
+TEST(SizeClass, ReciprocalIsExact) {
+  std::vector<size_t> strides(std::begin(kStride), std::end(kStride));
+  for (size_t a = 32; a <= tiny::kMaxAlignment; a *= 2) {
+    for (const size_t stride : kStride) strides.push_back(AlignUp(stride, a));
+  }
+  for (const size_t stride : strides) {
+    const uint32_t reciprocal = tiny::Reciprocal(stride);
+    for (size_t offset = 0; offset < kSlabBytes; ++offset) {
+      ASSERT_EQ(tiny::DivideBy(reciprocal, offset), offset / stride)
+          << stride << " " << offset;
+    }
+  }
+}
+
+TEST(SizeClass, TokensTellLiveFromFree) {
+  for (unsigned c = 0; c < tiny::kClasses; ++c) {
+    EXPECT_EQ(static_cast<uint8_t>(tiny::LiveToken(c)), 0xA0 + c);
+    EXPECT_EQ(static_cast<uint8_t>(tiny::FreeToken(c)), 0xC0 + c);
+    EXPECT_TRUE(tiny::IsLiveToken(tiny::LiveToken(c)));
+    EXPECT_FALSE(tiny::IsLiveToken(tiny::FreeToken(c)));
+    EXPECT_EQ(tiny::ClassOfLive(tiny::LiveToken(c)), c);
+  }
+}
+
+void EveryByteIsOnesOwn() {
+  plan.on_call = ExpectNoLocksHeld;
+  std::vector<std::pair<unsigned char*, size_t>> blocks;
+  for (size_t bytes = 0; bytes <= tiny::kMaxSmall; bytes += 7) {
+    auto* p = static_cast<unsigned char*>(Malloc(bytes));
+    ASSERT_NE(p, nullptr);
+    EXPECT_EQ(AddressOf(reinterpret_cast<char*>(p)) % 16, 0u);
+    EXPECT_EQ(p[-1], 0xA0 + tiny::ClassFor(bytes));
+    memset(p, static_cast<int>(blocks.size()), Usable(p));
+    blocks.push_back({p, Usable(p)});
+  }
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const auto [p, usable] = blocks[i];
+    ASSERT_EQ(p[-1], 0xA0 + tiny::ClassFor(usable));
+    for (size_t k = 0; k < usable; ++k) {
+      ASSERT_EQ(p[k], static_cast<unsigned char>(i));
+    }
+    Free(p);
+  }
+  FlushThread();
+  CheckHeaps();
+}
+
+void HeaderSaysLiveOrFree() {
+  for (const size_t bytes : {0u, 100u, 1000u, 7183u}) {
+    auto* p = static_cast<signed char*>(Malloc(bytes));
+    EXPECT_EQ(p[-1], tiny::LiveToken(tiny::ClassFor(bytes)));
+    Free(p);
+    EXPECT_EQ(p[-1], tiny::FreeToken(tiny::ClassFor(bytes)));
+  }
+}
+
+void AlignedBlocksAreAligned() {
+  std::mt19937 random(1);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 4000; ++i) {
+    const size_t alignment = size_t{16} << (random() % 8);
+    const size_t bytes = random() % 3000;
+    void* p = AlignedMalloc(alignment, bytes);
+    ASSERT_NE(p, nullptr);
+    ASSERT_EQ(AddressOf(static_cast<char*>(p)) % alignment, 0u);
+    ASSERT_GE(Usable(p), bytes);
+    memset(p, i, Usable(p));
+    blocks.push_back(p);
+    if (i % 3 == 0) {
+      std::swap(blocks[random() % blocks.size()], blocks.back());
+      Free(blocks.back());
+      blocks.pop_back();
+    }
+  }
+  for (void* p : blocks) Free(p);
+  FlushThread();
+  CheckHeaps();
+}
+
+// The heap's book of written pages is what a refill has really touched.
+void RefillStaysOnTouchedPages() {
+  std::vector<void*> blocks;
+  for (int i = 0; i < 3; ++i) blocks.push_back(Malloc(1000));
+  const tiny::Heap* heap = tiny::FirstHeap();
+  // Three blocks of 1,040 bytes and what a refill found on the same pages.
+  EXPECT_LE(heap->dirty_bytes, 2 * platform::PageSize());
+  const size_t page = platform::PageSize();
+  size_t written = 0;
+  const superslab::SlabDescriptor* slab = superslab::Descriptor(
+      superslab::SlabIndex(AddressOf(static_cast<char*>(blocks[0]))));
+  for (size_t p = 0; p < kSlabBytes / page; ++p) {
+    written += ((slab->clean_pages >> p) & 1) == 0 ? page : 0;
+    if (((slab->clean_pages >> p) & 1) == 0) continue;
+    const char* bytes = At<char>(tiny::SlabBase(slab) + p * page);
+    for (size_t i = 0; i < page; ++i) ASSERT_EQ(bytes[i], 0);
+  }
+  EXPECT_EQ(written, heap->dirty_bytes);
+}
+
+// A sweep purges exactly the pages that no block which is out overlaps, header
+// bytes included: worked out here block by block, from the outside.
+void SweepPurgesExactly() {
+  std::mt19937 random(2);
+  for (const size_t bytes : {15u, 40u, 463u, 1000u, 2063u, 4383u, 7183u}) {
+    std::vector<char*> blocks;
+    while (blocks.size() * (bytes + 1) < 8 * kSlabBytes) {
+      blocks.push_back(static_cast<char*>(Malloc(bytes)));
+      memset(blocks.back(), 0xEE, bytes);
+    }
+    std::map<size_t, std::vector<char*>> live;  // by slab
+    for (char* p : blocks) {
+      if (random() % 12 == 0) {
+        live[superslab::SlabIndex(AddressOf(p))].push_back(p);
+      } else {
+        Free(p);
+      }
+    }
+    FlushThread();
+    tiny::TrimAllHeaps();
+    CheckHeaps();
+    const size_t page = platform::PageSize();
+    for (const auto& [index, kept] : live) {
+      const superslab::SlabDescriptor* slab = superslab::Descriptor(index);
+      const size_t stride = tiny::StrideBytes(slab);
+      for (size_t p = 0; p < kSlabBytes / page; ++p) {
+        const uintptr_t from = superslab::SlabAddress(index) + p * page;
+        bool needed = false;
+        for (const char* b : kept) {
+          needed |= AddressOf(b) - 1 < from + page &&
+                    AddressOf(b) + stride - 1 > from;
+        }
+        ASSERT_EQ((slab->clean_pages >> p) & 1, needed ? 0u : 1u)
+            << bytes << " page " << p;
+        if (needed) continue;
+        for (size_t i = 0; i < page; ++i) ASSERT_EQ(At<char>(from)[i], 0);
+      }
+      for (char* b : kept) {
+        for (size_t i = 0; i < bytes; ++i) {
+          ASSERT_EQ(static_cast<unsigned char>(b[i]), 0xEE);
+        }
+        Free(b);
+      }
+    }
+    FlushThread();
+  }
+  EXPECT_EQ(tiny::FirstHeap()->used_bytes, 0u);
+}
+
+void SweepThatFailsLosesNothing() {
+  std::vector<char*> blocks;
+  for (int i = 0; i < 2000; ++i) {
+    blocks.push_back(static_cast<char*>(Malloc(1000)));
+    memset(blocks.back(), i, 1000);
+  }
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    if (i % 16 != 0) Free(blocks[i]);
+  }
+  plan.decommit_fails = true;
+  FlushThread();
+  tiny::TrimAllHeaps();
+  CheckHeaps();
+  for (size_t i = 0; i < blocks.size(); i += 16) {
+    for (int k = 0; k < 1000; ++k) {
+      ASSERT_EQ(blocks[i][k], static_cast<char>(i));
+    }
+  }
+  std::vector<void*> more;
+  for (int i = 0; i < 2000; ++i) more.push_back(Malloc(1000));
+  for (size_t i = 0; i < blocks.size(); i += 16) Free(blocks[i]);
+  for (void* p : more) Free(p);
+  FlushThread();
+  CheckHeaps();
+}
+
+// Slabs that somebody owns, or that wait for an owner.
+size_t SlabsInUse() {
+  size_t free_slabs = 0;
+  for (size_t i = 0; i < superslab::g_window.high_water; ++i) {
+    free_slabs +=
+        static_cast<unsigned>(__builtin_popcount(superslab::FreeSlabs(i)));
+  }
+  return superslab::g_window.mapped * superslab::kSlabsPerSuper - free_slabs;
+}
+
+// Blocks that are freed after their owner has gone: the last free of each slab
+// gives it back, and no memory stays with a heap that has no thread.
+void OrphansComeBack() {
+  std::vector<void*> blocks;
+  std::thread owner([&blocks] {
+    for (int i = 0; i < 20000; ++i) blocks.push_back(Malloc(100));
+    ExitThread();
+  });
+  owner.join();
+  EXPECT_GE(SlabsInUse(), 35u);  // of 112 bytes a block
+  std::thread other([&blocks] {
+    for (void* p : blocks) Free(p);
+    ExitThread();
+  });
+  other.join();
+  EXPECT_EQ(SlabsInUse(), 0u);
+  CheckHeaps();
+}
+
+void OrphansAreAdopted() {
+  std::vector<char*> blocks;
+  std::thread owner([&blocks] {
+    for (int i = 0; i < 5000; ++i) {
+      blocks.push_back(static_cast<char*>(Malloc(200)));
+      memset(blocks.back(), i, 200);
+    }
+    for (size_t i = 0; i < blocks.size(); i += 2) Free(blocks[i]);
+    ExitThread();
+  });
+  owner.join();
+  const uint32_t mapped = superslab::g_window.mapped;
+  std::vector<char*> more;
+  for (int i = 0; i < 2400; ++i) {
+    more.push_back(static_cast<char*>(Malloc(200)));
+    memset(more.back(), 0x77, 200);
+  }
+  EXPECT_EQ(superslab::g_window.mapped.load(), mapped);
+  for (size_t i = 1; i < blocks.size(); i += 2) {
+    for (int k = 0; k < 200; ++k) {
+      ASSERT_EQ(blocks[i][k], static_cast<char>(i));
+    }
+    Free(blocks[i]);
+  }
+  for (char* p : more) Free(p);
+  FlushThread();
+  CheckHeaps();
+}
+
+// Blocks that come back twice, or are not blocks, past the header's check.
+void DoubleFreeAtFlush() {
+  auto* p = static_cast<signed char*>(Malloc(100));
+  (void)Malloc(100);  // keeps the slab
+  Free(p);
+  FlushThread();
+  p[-1] = tiny::LiveToken(tiny::ClassFor(100));  // as if it were live
+  Free(p);
+  FlushThread();
+}
+void DoubleFree() {
+  void* p = Malloc(100);
+  Free(p);
+  Free(p);
+}
+void OffTheStride() {
+  auto* p = static_cast<signed char*>(Malloc(100));
+  p[15] = p[-1];
+  Free(p + 16);
+  FlushThread();
+}
+void LinkOverwritten() {
+  void* blocks[64];
+  for (void*& p : blocks) p = Malloc(100);
+  for (void* p : blocks) Free(p);
+  *static_cast<uintptr_t*>(blocks[63]) = 0x4142434445464748;
+  FlushThread();
+}
+void FreeBlockDamaged() {
+  auto* p = static_cast<signed char*>(Malloc(100));
+  Free(p);
+  p[-1] = 0;
+  (void)Malloc(100);
+}
+
+class Misuse : public testing::TestWithParam<void (*)()> {};
+TEST_P(Misuse, Aborts) {
+  const int status = InChild(GetParam());
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) << status;
+}
+INSTANTIATE_TEST_SUITE_P(All, Misuse,
+                         testing::Values(DoubleFreeAtFlush, DoubleFree,
+                                         OffTheStride, LinkOverwritten,
+                                         FreeBlockDamaged));
+
+TEST(Tiny, EveryByteIsOnesOwn) { EXPECT_EQ(InChild(EveryByteIsOnesOwn), 0); }
+TEST(Tiny, HeaderSaysLiveOrFree) {
+  EXPECT_EQ(InChild(HeaderSaysLiveOrFree), 0);
+}
+TEST(Tiny, AlignedBlocksAreAligned) {
+  EXPECT_EQ(InChild(AlignedBlocksAreAligned), 0);
+}
+TEST(Tiny, RefillStaysOnTouchedPages) {
+  EXPECT_EQ(InChild(RefillStaysOnTouchedPages), 0);
+}
+TEST(Tiny, SweepPurgesExactly) { EXPECT_EQ(InChild(SweepPurgesExactly), 0); }
+TEST(Tiny, SweepThatFailsLosesNothing) {
+  EXPECT_EQ(InChild(SweepThatFailsLosesNothing), 0);
+}
+TEST(Tiny, OrphansComeBack) { EXPECT_EQ(InChild(OrphansComeBack), 0); }
+TEST(Tiny, OrphansAreAdopted) { EXPECT_EQ(InChild(OrphansAreAdopted), 0); }
+
+}  // namespace
+}  // namespace hakmem::boxes
