@@ -3,14 +3,16 @@
 # command lines, a seeded fault that the replay must notice, and the closed
 # link.
 #
-#   daemon_test.sh DAEMON ALLOCATOR REQUESTS
+#   daemon_test.sh DAEMON ALLOCATOR REQUESTS [dynamic]
 #
 # ALLOCATOR is what the gauges must say: release, hardened, checked or libc.
+# dynamic: the daemon is not linked statically (some sanitizers cannot).
 set -u
 
 daemon="$1"
 allocator="$2"
 requests="$3"
+linked="${4:-static}"
 here="tests/daemon"
 load="${here}/host/load_generator"
 check="toolchains/check/tool/hakmem-check"
@@ -140,6 +142,7 @@ test_memory_limit() {
 test_closed_link() {
   local expected=0 variant="${allocator}"
   [[ "${allocator}" == libc ]] && expected=1 variant=release
+  [[ "${linked}" == dynamic ]] && expected=2
   "${check}" --variant="${variant}" "${daemon}" >"${scratch}/closed"
   local code=$?
   [[ ${code} -eq ${expected} ]] || {
