@@ -303,6 +303,9 @@ void RemoteModel::Machine::RunPush(Op op) {
     case kPushCas:
       Push();
       break;
+    case kLookUsed:  // with its count in t_.used
+      if (t_.used >= s_.used) Begin({kTryLock});
+      break;
     case kNotify:
       if (s_.notify[t_.target] != 0) Violate("a slab is notified twice");
       s_.notify[t_.target] = 1;
@@ -338,14 +341,13 @@ void RemoteModel::Machine::Push() {
     s_.used = s_.chain_head = s_.chain_count = 0;
     return Begin({kLockOrphans, kReleaseOrphan, kUnlockOrphans, kPool});
   }
-  const bool all = next.count >= t_.used;
-  const bool help = all && t_.owner != 0 && word.state != SlabState::kOrphan;
   if (word.OwesNotify() && fault_ != RemoteFault::kNoNotify) {
     if (++s_.in_flight > 1) Violate("two notifies in flight");
-    if (help) return Begin({kNotify, kTryLock});
-    return Begin({kNotify});
+    return Begin({kNotify, kTryLock});
   }
-  if (help) Begin({kTryLock});
+  if (t_.owner == 0 || word.state == SlabState::kOrphan) return;
+  t_.used = static_cast<uint8_t>(next.count);
+  Begin({kLookUsed});
 }
 
 void RemoteModel::Machine::RunHandOver(Op op) {

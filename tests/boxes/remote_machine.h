@@ -51,6 +51,7 @@ enum RemoteModel::Op : uint8_t {
   kPushOwner,
   kPushUsed,
   kPushCas,
+  kLookUsed,
   kNotify,
   kNotifyLook,
   kReleaseOrphan,

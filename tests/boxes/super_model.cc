@@ -20,7 +20,6 @@ enum SuperModel::Op : uint8_t {
   kPutLoad,
   kPutStore,
   kSetAvailable,
-  kSetBit,
   kPurgeLoad,  // PurgeSlabs
   kPurgeCas,
   kDecommit,
@@ -32,25 +31,13 @@ enum SuperModel::Op : uint8_t {
 
 namespace {
 
-const char* const kLabels[] = {"look at bit",
-                               "search",
-                               "search: CAS",
-                               "clear bit",
-                               "search again",
-                               "search again: CAS",
-                               "peek early",
-                               "put back",
-                               "put back: load",
-                               "put back: store",
-                               "look whether available",
-                               "set bit",
-                               "purge: load",
-                               "purge: CAS",
-                               "decommit",
-                               "put back purged",
-                               "retire: load",
-                               "retire: CAS",
-                               "unmap"};
+const char* const kLabels[] = {
+    "look at bit",     "search",        "search: CAS",
+    "clear bit",       "search again",  "search again: CAS",
+    "peek early",      "put back",      "put back: load",
+    "put back: store", "set available", "purge: load",
+    "purge: CAS",      "decommit",      "put back purged",
+    "retire: load",    "retire: CAS",   "unmap"};
 
 // A slab is in one pair of hands, or in the pool of a mapped SuperSlab.
 const char* Conserved(const SuperModel::State& s) {
@@ -94,7 +81,7 @@ class SuperModel::Machine {
     t_.stack[t_.depth] = 0;
     if (op <= kSearchAgainCas) {
       RunAcquire(op);
-    } else if (op <= kSetBit) {
+    } else if (op <= kSetAvailable) {
       RunRelease(op);
     } else {
       op <= kPutPurged ? RunPurge(op) : RunRetire(op);
@@ -182,12 +169,9 @@ class SuperModel::Machine {
       case kPutStore:
         s_.word[t_.super] = Tagged(Old().Put(Lay(), 0));
         break;
-      case kSetAvailable:
+      default:  // kSetAvailable
         if (fault_ == SuperFault::kNoBit) break;
         if (fault_ == SuperFault::kPeekBeforePut && t_.peek != 0) break;
-        if (s_.available == 0) Begin({kSetBit});
-        break;
-      default:
         s_.available = 1;
         break;
     }

@@ -18,8 +18,9 @@ namespace hakmem::boxes {
 enum class SuperFault : uint8_t {
   kNone,
   kNoSecondLook,   // the available bit is cleared, and that was it
-  kPeekBeforePut,  // a release looks at the bit before it puts the slab back:
-                   // what a weak memory model makes of a plain load after it
+  kPeekBeforePut,  // a release sets the bit only if a look before the slab
+                   // was put back found it clear: what a weak memory model
+                   // makes of a look after it
   kNoBit,          // a release does not set the bit
   kPurgeInPlace,   // dirty slabs are purged without being taken out
   kCleanUnseen,    // a purge calls clean what it did not purge
