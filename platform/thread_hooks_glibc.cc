@@ -11,4 +11,6 @@ namespace hakmem::platform {
 // nothing to register. Source: glibc 2.36, malloc/thread-freeres.c.
 bool HookThreadExit() { return true; }
 
+void ForgetUnfinishedHook() {}
+
 }  // namespace hakmem::platform

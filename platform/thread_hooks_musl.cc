@@ -41,4 +41,10 @@ bool HookThreadExit() {
   return key >= 3 && pthread_setspecific(key - 3, &g_key) == 0;
 }
 
+void ForgetUnfinishedHook() {
+  unsigned being_made = 1;
+  // relaxed: the child has one thread.
+  (void)g_key.compare_exchange_strong(being_made, 0, std::memory_order_relaxed);
+}
+
 }  // namespace hakmem::platform

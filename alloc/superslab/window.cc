@@ -266,6 +266,12 @@ void LockWindowForFork() { g_window_lock.Acquire(); }
 
 void UnlockWindowForFork(bool child) {
   if (child) {
+    // Another thread was choosing the window: nothing lies in it yet, and this
+    // one chooses anew.
+    uint32_t being_made = 1;
+    // relaxed: the child has one thread.
+    (void)g_window.init.compare_exchange_strong(being_made, 0,
+                                                std::memory_order_relaxed);
     g_window_lock.ReleaseInChild();
   } else {
     g_window_lock.Release();

@@ -37,7 +37,10 @@ void BeforeFork() {
 }
 
 void AfterForkInParent() { AfterFork(false); }
-void AfterForkInChild() { AfterFork(true); }
+void AfterForkInChild() {
+  platform::ForgetUnfinishedHook();
+  AfterFork(true);
+}
 
 }  // namespace wrap
 
