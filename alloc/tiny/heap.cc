@@ -79,18 +79,18 @@ void AddToBooksLocked(Heap& heap, SlabDescriptor* slab) {
   const unsigned dirty = superslab::AllPages() & ~slab->clean_pages;
   ClassCounts& counts = heap.counts[ClassOf(slab)];
   heap.dirty_bytes += static_cast<size_t>(PopCount16(dirty)) << PageShift();
-  heap.used_bytes += UsedOf(slab) * StrideBytes(slab);
+  heap.used_bytes.Add(UsedOf(slab) * StrideBytes(slab));
   ++counts.slabs;
-  counts.used += UsedOf(slab);
+  counts.used.Add(UsedOf(slab));
 }
 
 void TakeFromBooksLocked(Heap& heap, SlabDescriptor* slab) {
   const unsigned dirty = superslab::AllPages() & ~slab->clean_pages;
   ClassCounts& counts = heap.counts[ClassOf(slab)];
   heap.dirty_bytes -= static_cast<size_t>(PopCount16(dirty)) << PageShift();
-  heap.used_bytes -= UsedOf(slab) * StrideBytes(slab);
+  heap.used_bytes.Subtract(UsedOf(slab) * StrideBytes(slab));
   --counts.slabs;
-  counts.used -= UsedOf(slab);
+  counts.used.Subtract(UsedOf(slab));
 }
 
 void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,

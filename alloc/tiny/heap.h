@@ -49,10 +49,24 @@ struct Chain {
   unsigned count = 0;
 };
 
+// A number written under the heap's lock and read anywhere as an estimate.
+// relaxed: it orders nothing.
+template <class Number>
+class Estimate {
+ public:
+  operator Number() const { return __atomic_load_n(&value_, __ATOMIC_RELAXED); }
+  void Add(Number n) { Set(*this + n); }
+  void Subtract(Number n) { Set(*this - n); }
+
+ private:
+  void Set(Number value) { __atomic_store_n(&value_, value, __ATOMIC_RELAXED); }
+  Number value_ = 0;
+};
+
 // Counters of one class: written under the heap's lock, read under it too.
 struct ClassCounts {
   uint32_t slabs;
-  uint32_t used;  // blocks live or in thread caches
+  Estimate<uint32_t> used;  // blocks live or in thread caches
   // In the cache of the heap's thread when it last refilled or flushed.
   // relaxed: written by that thread without the lock.
   std::atomic<uint32_t> cached;
@@ -77,7 +91,7 @@ struct Heap {
   // Bytes of slabs' pages that were written, and of blocks out of the slabs:
   // the difference is what a sweep could give back at most.
   size_t dirty_bytes = 0;
-  size_t used_bytes = 0;
+  Estimate<size_t> used_bytes;
   size_t swept_floor = 0;     // the difference that the last sweep left
   size_t swept_used = 0;      // the most of used_bytes since then
   size_t published_used = 0;  // what of used_bytes is in the common budget

@@ -157,8 +157,8 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
   slab->scan = static_cast<uint8_t>(enough ? w - 1 : w);
   slab->carved = static_cast<uint16_t>(carved);
   SetUsed(slab, UsedOf(slab) + taken);
-  heap.used_bytes += taken * stride;
-  heap.counts[ClassOf(slab)].used += taken;
+  heap.used_bytes.Add(taken * stride);
+  heap.counts[ClassOf(slab)].used.Add(taken);
   return {taken, damaged};
 }
 
@@ -250,8 +250,8 @@ void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
     block = next;
   }
   SetUsed(slab, UsedOf(slab) - chain.count);
-  heap.used_bytes -= chain.count * StrideBytes(slab);
-  heap.counts[ClassOf(slab)].used -= chain.count;
+  heap.used_bytes.Subtract(chain.count * StrideBytes(slab));
+  heap.counts[ClassOf(slab)].used.Subtract(chain.count);
 }
 
 bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address) {
@@ -285,9 +285,9 @@ ReturnResult ReturnRunLocked(Heap& heap, SlabDescriptor* slab, void* list,
                                   static_cast<char*>(list))) == slab_index);
   const unsigned used = UsedOf(slab) - returned;
   SetUsed(slab, used);
-  heap.used_bytes -= returned * StrideBytes(slab);
+  heap.used_bytes.Subtract(returned * StrideBytes(slab));
   ClassCounts& counts = heap.counts[ClassOf(slab)];
-  counts.used -= returned;
+  counts.used.Subtract(returned);
   counts.flushed += returned;
   if (HAK_UNLIKELY(ListOf(slab) == kFull)) OpenLocked(heap, slab);
   // relaxed: a hint; ReleaseIfEmptyLocked looks properly.

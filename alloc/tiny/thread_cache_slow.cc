@@ -37,8 +37,7 @@ constexpr unsigned MaxLimit(unsigned size_class) {
 // has none in the process.
 size_t LiveHere() {
   const Heap* heap = t_cache.heap;
-  // relaxed: helpers write it too; an estimate.
-  return heap != nullptr ? __atomic_load_n(&heap->used_bytes, __ATOMIC_RELAXED)
+  return heap != nullptr ? size_t{heap->used_bytes}
                          : superslab::Read(superslab::g_budget.live);
 }
 
