@@ -1,5 +1,5 @@
 // Box:   base.   Uses: nothing.   Must not know: the boxes above.
-// Holds: types that say whether a pointer is trusted, and units.
+// Holds: arithmetic on addresses and bits.
 // Locks: none.   Read next: alloc/superslab/geometry.h
 
 #ifndef HAKMEM_ALLOC_BASE_POINTERS_H_
@@ -9,13 +9,6 @@
 #include <cstdint>
 
 namespace hakmem {
-
-// What the program passed to free, realloc or usable_size: any bits at all.
-// Only the slab map may be asked about it, nothing may be read through it.
-struct UserPtr {
-  void* value;
-  uintptr_t address() const { return reinterpret_cast<uintptr_t>(value); }
-};
 
 constexpr uintptr_t AlignDown(uintptr_t value, size_t alignment) {
   return value & ~(alignment - 1);

@@ -54,7 +54,10 @@ struct Chain {
 template <class Number>
 class Estimate {
  public:
-  operator Number() const { return __atomic_load_n(&value_, __ATOMIC_RELAXED); }
+  // Implicit: it reads like the number that it is.
+  operator Number() const {  // NOLINT(google-explicit-constructor)
+    return __atomic_load_n(&value_, __ATOMIC_RELAXED);
+  }
   void Add(Number n) { Set(*this + n); }
   void Subtract(Number n) { Set(*this - n); }
 
