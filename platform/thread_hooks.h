@@ -12,9 +12,10 @@ namespace hakmem::platform {
 // Never allocates. Call once per thread; cheap if repeated.
 [[nodiscard]] bool HookThreadExit();
 
-// In the child of a fork: a thread that was in the middle of HookThreadExit()
-// never comes to its end.
-void ForgetUnfinishedHook();
+// Around fork: no other thread is in the middle of HookThreadExit(), which the
+// child would inherit with libc's locks held. First lock, last unlock.
+void LockHookForFork();
+void UnlockHookAfterFork();
 
 // Defined by the box that caches per thread (alloc/tiny). Runs on the ending
 // thread, after most or all of its other destructors; malloc and free may

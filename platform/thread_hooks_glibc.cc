@@ -11,6 +11,7 @@ namespace hakmem::platform {
 // nothing to register. Source: glibc 2.36, malloc/thread-freeres.c.
 bool HookThreadExit() { return true; }
 
-void ForgetUnfinishedHook() {}
+void LockHookForFork() {}
+void UnlockHookAfterFork() {}
 
 }  // namespace hakmem::platform

@@ -25,26 +25,42 @@ void Destructor(void*) { OnThreadExit(); }
 bool HookThreadExit() {
   // acquire: pairs with the release below, so that the key exists.
   unsigned key = g_key.load(std::memory_order_acquire);
-  if (key == 0 &&
-      // acq_rel: one thread makes the key, the others see what it made.
-      g_key.compare_exchange_strong(key, 1, std::memory_order_acq_rel)) {
-    pthread_key_t fresh;
-    key = pthread_key_create(&fresh, Destructor) == 0 ? 3 + fresh : 2;
-    // release: pairs with the acquire above.
-    g_key.store(key, std::memory_order_release);
-  }
-  while (key == 1) {
+  while (key < 2) {
+    // acq_rel: one thread makes the key, the others see what it made.
+    if (key == 0 &&
+        g_key.compare_exchange_strong(key, 1, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+      pthread_key_t fresh;
+      key = pthread_key_create(&fresh, Destructor) == 0 ? 3 + fresh : 2;
+      // release: pairs with the acquire above.
+      g_key.store(key, std::memory_order_release);
+      break;
+    }
     CpuRelax();
-    // acquire: as above.
+    // acquire: as above. 0 again: a fork held it, not a maker.
     key = g_key.load(std::memory_order_acquire);
   }
   return key >= 3 && pthread_setspecific(key - 3, &g_key) == 0;
 }
 
-void ForgetUnfinishedHook() {
-  unsigned being_made = 1;
-  // relaxed: the child has one thread.
-  (void)g_key.compare_exchange_strong(being_made, 0, std::memory_order_relaxed);
+// musl before 1.2.4 does not take its key_lock around fork: a child that was
+// forked while another thread made our key would wait for it for ever. So fork
+// holds the right to make the key, unless it is made.
+void LockHookForFork() {
+  unsigned key = 0;
+  // acquire: as in HookThreadExit; a maker has left pthread_key_create.
+  while (!g_key.compare_exchange_weak(key, 1, std::memory_order_acquire)) {
+    if (key > 1) return;
+    key = 0;
+    CpuRelax();
+  }
+}
+
+void UnlockHookAfterFork() {
+  unsigned held = 1;
+  // release: as in HookThreadExit. Nobody else can have left it at 1.
+  (void)g_key.compare_exchange_strong(held, 0, std::memory_order_release,
+                                      std::memory_order_relaxed);
 }
 
 }  // namespace hakmem::platform

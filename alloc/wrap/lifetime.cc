@@ -24,11 +24,13 @@ void AfterFork(bool child) {
   // Last: in the child it gives up the heaps of threads that are gone, for
   // which the boxes below must work again.
   tiny::UnlockSmallAfterFork(child);
+  platform::UnlockHookAfterFork();
 }
 
 }  // namespace
 
 void BeforeFork() {
+  platform::LockHookForFork();
   tiny::LockSmallForFork();
   large::LockForFork();
   superslab::LockPoolForFork();
@@ -37,10 +39,7 @@ void BeforeFork() {
 }
 
 void AfterForkInParent() { AfterFork(false); }
-void AfterForkInChild() {
-  platform::ForgetUnfinishedHook();
-  AfterFork(true);
-}
+void AfterForkInChild() { AfterFork(true); }
 
 }  // namespace wrap
 
