@@ -189,7 +189,7 @@ size_t SweepHeap(Heap& heap);
 
 // A division by the stride is the dearest part of a flush: it is a
 // multiplication by 2^32 / stride, rounded up, which is exact for all offsets
-// in a slab (checked for every stride by tests/tiny/size_class_test.cc).
+// in a slab (checked for every stride by tests/boxes/tiny_test.cc).
 constexpr uint32_t Reciprocal(size_t stride) {
   return static_cast<uint32_t>(((uint64_t{1} << 32) + stride - 1) / stride);
 }
