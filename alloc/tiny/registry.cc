@@ -323,6 +323,8 @@ Heap* FirstHeap() {
   return g_state.heaps;
 }
 
+Lock& OrphanLock() { return g_state.orphan_lock; }
+
 void CountOrphans(void* context, void (*add)(void* context, unsigned size_class,
                                              size_t used)) {
   LockHolder hold(g_state.orphan_lock);

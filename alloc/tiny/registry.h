@@ -39,6 +39,9 @@ Heap* FirstHeap();
 void CountOrphans(void* context,
                   void (*add)(void* context, unsigned size_class, size_t used));
 
+// Without it no orphan is adopted or released. For look.cc.
+Lock& OrphanLock();
+
 // fork: takes the locks of registry, heaps and orphans, in this order. In the
 // child the heaps of threads that are gone are abandoned; `mine` stays.
 void LockForFork();
