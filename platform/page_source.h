@@ -35,6 +35,12 @@ bool Unmap(void* address, size_t bytes);
 bool Decommit(void* address, size_t bytes);
 // Asks for small pages, so that a purge is not undone behind our back.
 void PreferSmallPages(void* address, size_t bytes);
+// Takes all access away, or gives reading and writing back. False: the access
+// is unchanged (no mapping left to split one).
+bool Forbid(void* address, size_t bytes);
+bool Permit(void* address, size_t bytes);
+// What the kernel gave this process to be unpredictable with; 0 if nothing.
+void ReadStartRandom(uint64_t words[2]);
 
 }  // namespace source
 
@@ -86,6 +92,26 @@ inline void CheckPages(const void* address, size_t bytes) {
 inline void PreferSmallPages(void* address, size_t bytes) {
   CheckPages(address, bytes);
   source::PreferSmallPages(address, bytes);
+}
+
+[[nodiscard]] inline bool Forbid(void* address, size_t bytes) {
+  CheckPages(address, bytes);
+  return source::Forbid(address, bytes);
+}
+
+[[nodiscard]] inline bool Permit(void* address, size_t bytes) {
+  CheckPages(address, bytes);
+  return source::Permit(address, bytes);
+}
+
+// Address space without access. nullptr: none left.
+[[nodiscard]] inline void* Reserve(size_t bytes) {
+  CheckPages(nullptr, bytes);
+  return source::Reserve(bytes);
+}
+
+inline void ReadStartRandom(uint64_t words[2]) {
+  source::ReadStartRandom(words);
 }
 
 }  // namespace hakmem::platform

@@ -92,5 +92,15 @@ bool Decommit(void* address, size_t bytes) {
 
 void PreferSmallPages(void*, size_t) { (void)Fails(false); }
 
+bool Forbid(void* address, size_t bytes) {
+  return !Fails() && mprotect(address, bytes, PROT_NONE) == 0;
+}
+
+bool Permit(void* address, size_t bytes) {
+  return !Fails() && mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+void ReadStartRandom(uint64_t words[2]) { words[0] = words[1] = 4711; }
+
 }  // namespace source
 }  // namespace hakmem::platform

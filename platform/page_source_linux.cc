@@ -1,7 +1,9 @@
 // Box:   platform.   Uses: cpu.h.   Must not know: SuperSlabs, slabs, blocks.
-// Holds: pages from the Linux kernel: mmap, munmap and madvise only.
+// Holds: pages from the Linux kernel: mmap, munmap and madvise, and mprotect
+//        where a variant wants guards.
 // Locks: none.   Read next: platform/futex.h
 
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -51,6 +53,22 @@ void PreferSmallPages(void* address, size_t bytes) {
   // EINVAL on a kernel without huge pages: nothing to avoid there.
   (void)Syscall(SYS_madvise, reinterpret_cast<long>(address),
                 static_cast<long>(bytes), MADV_NOHUGEPAGE);
+}
+
+bool Forbid(void* address, size_t bytes) {
+  return Syscall(SYS_mprotect, reinterpret_cast<long>(address),
+                 static_cast<long>(bytes), PROT_NONE) == 0;
+}
+
+bool Permit(void* address, size_t bytes) {
+  return Syscall(SYS_mprotect, reinterpret_cast<long>(address),
+                 static_cast<long>(bytes), PROT_READ | PROT_WRITE) == 0;
+}
+
+void ReadStartRandom(uint64_t words[2]) {
+  const void* bytes = reinterpret_cast<const void*>(getauxval(AT_RANDOM));
+  words[0] = words[1] = 0;
+  if (bytes != nullptr) memcpy(words, bytes, 16);
 }
 
 }  // namespace hakmem::platform::source

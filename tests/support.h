@@ -28,6 +28,11 @@ extern void free_aligned_sized(void*, size_t, size_t) __attribute__((weak));
 
 static inline bool OnHakmem(void) { return hak_variant != NULL; }
 
+// It pays for its guards in address space, and for its quarantine in memory.
+static inline bool OnHardened(void) {
+  return OnHakmem() && strcmp(hak_variant(), "hardened") == 0;
+}
+
 // The build names the variant that must be in here; a test which silently ran
 // on libc's heap would prove nothing.
 static inline void CheckHeapUnderTest(void) {

@@ -101,6 +101,7 @@ def hakmem_cc_library(
         defines = [],
         exceptions = False,
         features = [],
+        hardened_srcs = [],
         tags = [],
         visibility = None,
         **kwargs):
@@ -116,6 +117,7 @@ def hakmem_cc_library(
       defines: in addition to HAKMEM_VARIANT_<VARIANT>=1; propagated
       exceptions: True for the one library that may throw (operator new)
       features: in addition
+      hardened_srcs: srcs that the other variants do not have
       tags: as everywhere
       visibility: as everywhere
       **kwargs: passed on to cc_library
@@ -123,7 +125,7 @@ def hakmem_cc_library(
     for variant in VARIANTS:
         native.cc_library(
             name = name + "_" + variant,
-            srcs = srcs,
+            srcs = srcs + (hardened_srcs if variant == "hardened" else []),
             hdrs = hdrs,
             copts = _core_copts(srcs, variant, exceptions) + copts,
             defines = [_define(variant)] + defines,

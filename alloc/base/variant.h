@@ -20,12 +20,24 @@ struct Variant {
   bool encoded_links = false;
   // A sized delete must name a size that the block can have had.
   bool sized_check = false;
+  // A block knows the size that was asked for, has canaries behind it, is
+  // judged exactly before it is freed, zeroed then, kept back for a while, and
+  // looked at again when it is handed out: alloc/tiny/armour.h.
+  bool armour = false;
+  // Pages without access: beside large blocks and slabs, for freed large
+  // blocks, and for blocks of no bytes.
+  bool guards = false;
 };
 
 inline constexpr Variant kRelease = {.name = "release"};
 
 inline constexpr Variant kHardened = {
-    .name = "hardened", .encoded_links = true, .sized_check = true};
+    .name = "hardened",
+    .encoded_links = true,
+    .sized_check = true,
+    .armour = true,
+    .guards = true,
+};
 
 inline constexpr Variant kChecked = {.name = "checked",
                                      .domain_route = true,

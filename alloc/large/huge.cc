@@ -6,6 +6,8 @@
 
 #include "alloc/base/lock.h"
 #include "alloc/base/pointers.h"
+#include "alloc/base/secret.h"
+#include "alloc/large/armour.h"
 #include "alloc/large/look.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/window.h"
@@ -149,24 +151,62 @@ void* MapAligned(size_t bytes, size_t alignment) {
   return At<void>(aligned);
 }
 
+// A page without access on both sides of every block. An entry says what was
+// asked for there, and whole pages elsewhere.
+size_t GuardBytes() { return kVariant.guards ? platform::PageSize() : 0; }
+size_t WholePages(size_t bytes) {
+  return kVariant.armour ? AlignUp(bytes, platform::PageSize()) : bytes;
+}
+
+bool UnmapBlock(void* block, size_t pages) {
+  const size_t guard = GuardBytes();
+  return platform::Unmap(static_cast<char*>(block) - guard, pages + 2 * guard);
+}
+
+void* MapBlock(size_t pages, size_t alignment) {
+  const size_t guard = GuardBytes();
+  if (guard == 0) return MapAligned(pages, alignment);
+  if (pages + 2 * alignment < pages) return nullptr;
+  const bool apart = alignment <= guard;
+  // The guard in front takes a whole alignment, of which a page is kept.
+  char* whole = static_cast<char*>(
+      MapAligned(pages + (apart ? 0 : alignment) + 2 * guard, alignment));
+  if (whole == nullptr) return nullptr;
+  char* block = whole + guard;
+  if (!apart) {
+    block = whole + alignment;
+    (void)platform::Unmap(whole, alignment - guard);
+    (void)platform::Unmap(block + pages + guard, guard);
+  }
+  // Without mappings to split it has no guards.
+  (void)platform::Forbid(block - guard, guard);
+  (void)platform::Forbid(block + pages, guard);
+  return block;
+}
+
 }  // namespace
 
 void* AllocateHuge(size_t bytes, size_t alignment) {
   if (superslab::WindowIsFixed()) return nullptr;
-  bytes = AlignUp(bytes, platform::PageSize());
+  const size_t pages = AlignUp(bytes, platform::PageSize());
+  if (!kVariant.armour) bytes = pages;
   for (;;) {
     if (!ReserveSlot()) return nullptr;
-    void* block = MapAligned(bytes, alignment);
+    void* block = MapBlock(pages, alignment);
     if (block == nullptr) return nullptr;
+    if constexpr (kVariant.armour) {
+      (void)DrawSecret();
+      WriteCanaries(static_cast<char*>(block) + bytes, pages - bytes);
+    }
     {
       LockHolder hold(g_state.lock);
       if (HasRoomLocked()) {
         InsertLocked({AddressOf(static_cast<char*>(block)), bytes});
-        AddTo(g_budget.live, bytes);
+        AddTo(g_budget.live, pages);
         return block;
       }
     }
-    (void)platform::Unmap(block, bytes);  // others took the slots; again
+    (void)UnmapBlock(block, pages);  // others took the slots; again
   }
 }
 
@@ -189,15 +229,23 @@ bool FreeHuge(void* pointer) {
     bytes = entry->bytes;
     RemoveLocked(entry);
   }
-  TakeFrom(g_budget.live, bytes);
+  const size_t pages = WholePages(bytes);
+  if constexpr (kVariant.armour) {
+    if (!CanariesIntact(static_cast<char*>(pointer) + bytes, pages - bytes)) {
+      ReportOverflow(pointer, "Huge");
+    }
+  }
+  TakeFrom(g_budget.live, pages);
   // It cannot fail but for a lack of mappings; then the pages go at least.
-  if (!platform::Unmap(pointer, bytes)) {
-    (void)platform::Decommit(pointer, bytes);
+  if (!UnmapBlock(pointer, pages)) {
+    (void)platform::Decommit(pointer, pages);
   }
   return true;
 }
 
 bool ResizeHuge(void* pointer, size_t bytes) {
+  // A guard lies behind it.
+  if constexpr (kVariant.guards) return false;
   bytes = AlignUp(bytes, platform::PageSize());
   const uintptr_t address = AddressOf(static_cast<char*>(pointer));
   const size_t old_bytes = FindHuge(pointer);

@@ -7,6 +7,8 @@
 
 #include "alloc/base/pointers.h"
 #include "alloc/base/thread_phase.h"
+#include "alloc/base/variant.h"
+#include "alloc/large/armour.h"
 #include "alloc/large/huge.h"
 #include "alloc/large/span_heap.h"
 #include "alloc/superslab/budget.h"
@@ -108,10 +110,29 @@ Unit HeadOf(Unit unit) {
   platform::Die(line);
 }
 
+void* ArmouredOnce(size_t bytes, size_t alignment) {
+  if (bytes <= kMaxSpanBytes && alignment <= kMaxSpanBytes) {
+    if (void* block = AllocateArmoured(bytes, alignment)) return block;
+  }
+  return AllocateHuge(bytes, alignment);
+}
+
+Block Armoured(size_t bytes, size_t alignment) {
+  void* block = ArmouredOnce(bytes, alignment);
+  if (block == nullptr) {
+    // Before there is no memory: whatever is free elsewhere.
+    FlushThread();
+    superslab::Purge(0, 0);
+    block = ArmouredOnce(bytes, alignment);
+  }
+  return {block, true};
+}
+
 }  // namespace
 
 Block Allocate(size_t bytes, size_t alignment) {
   if (bytes == 0) bytes = 1;
+  if constexpr (kVariant.armour) return Armoured(bytes, alignment);
   const size_t units = UnitsFor(bytes);
   const size_t align_units =
       alignment > kUnitBytes ? alignment >> kUnitShift : 1;
@@ -163,7 +184,9 @@ Ownership Find(void* pointer, const char* what) {
 
 size_t UsableSize(void* pointer, Ownership kind) {
   if (kind == Ownership::kHuge) return FindHuge(pointer);
-  const SpanTag tag = ReadTag(UnitOf(AddressOf(static_cast<char*>(pointer))));
+  const Unit unit = UnitOf(AddressOf(static_cast<char*>(pointer)));
+  const SpanTag tag = ReadTag(unit);
+  if constexpr (kVariant.armour) return AskedBytes(pointer, unit, tag);
   return (size_t{tag.units} << kUnitShift) - tag.color * platform::kCacheLine;
 }
 
@@ -187,6 +210,10 @@ void Free(void* pointer, Ownership kind) {
                                              std::memory_order_relaxed)) {
     Report(pointer, unit, "free");
   }
+  if constexpr (kVariant.armour) {
+    FreeArmoured(pointer, unit, tag);
+    return superslab::PurgeIfOverBudget();
+  }
   if (PutCached(unit, tag.units)) return;
   ReleaseSpan(unit);
   superslab::PurgeIfOverBudget();
@@ -198,6 +225,9 @@ bool Resize(void* pointer, Ownership kind, size_t bytes) {
   }
   const Unit unit = UnitOf(AddressOf(static_cast<char*>(pointer)));
   const SpanTag tag = ReadTag(unit);
+  if constexpr (kVariant.armour) {
+    return ResizeArmoured(pointer, unit, tag, bytes);
+  }
   const size_t units = UnitsFor(bytes + tag.color * platform::kCacheLine);
   if (bytes > kMaxSpanBytes) return false;
   if (units == tag.units) return true;
@@ -207,6 +237,7 @@ bool Resize(void* pointer, Ownership kind, size_t bytes) {
 }
 
 void FlushThread() {
+  if constexpr (kVariant.armour) return EmptyQuarantine();
   for (size_t bin = 0; bin < kCachedUnits; ++bin) {
     FlushSlots(bin, 0);
     t_spans.credit[bin] = 0;
@@ -216,6 +247,15 @@ void FlushThread() {
 Counts ReadCounts() {
   const SpanCounts spans = ReadSpanCounts();
   const HugeCounts huge = ReadHugeCounts();
+  if constexpr (kVariant.armour) {
+    const Detained detained = CountQuarantine();
+    return {spans.used_spans - detained.spans,
+            spans.used_units << kUnitShift,
+            spans.free_units << kUnitShift,
+            detained.bytes,
+            huge.blocks,
+            huge.bytes};
+  }
   return {spans.used_spans,
           spans.used_units << kUnitShift,
           spans.free_units << kUnitShift,

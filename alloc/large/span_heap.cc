@@ -329,14 +329,14 @@ SpanResult AcquireSpan(size_t units, size_t align_units) {
   }
 }
 
-void ReleaseSpan(Unit unit) {
+void ReleaseSpan(Unit unit, SpanState state) {
   LockHolder hold(g_state.lock);
   const SpanTag tag = ReadTag(unit);
   --g_state.used_spans;
   g_state.used_units -= tag.units;
   TakeFrom(g_budget.live, size_t{tag.units} << kUnitShift);
-  (void)InsertLocked(unit, tag.units, SpanState::kDirty);
-  AccountFree(SpanState::kDirty, tag.units);
+  (void)InsertLocked(unit, tag.units, state);
+  AccountFree(state, tag.units);
 }
 
 bool ResizeSpan(Unit unit, size_t new_units) {

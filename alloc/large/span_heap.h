@@ -21,9 +21,10 @@ struct SpanResult {
 // two) in memory. Its tag says kUsed, colour 0. The caller holds no lock.
 [[nodiscard]] SpanResult AcquireSpan(size_t units, size_t align_units);
 
-// Frees a span whose tag the caller has moved from kUsed to kBusy. The caller
-// holds no lock and ends with PurgeIfOverBudget.
-void ReleaseSpan(Unit unit);
+// Frees a span whose tag the caller has moved from kUsed to kBusy, as kDirty,
+// or kClean if all of it reads as zero and its pages are gone. The caller holds
+// no lock and ends with PurgeIfOverBudget.
+void ReleaseSpan(Unit unit, SpanState state = SpanState::kDirty);
 
 // Makes the used span `new_units` long without moving it. False: not possible.
 [[nodiscard]] bool ResizeSpan(Unit unit, size_t new_units);

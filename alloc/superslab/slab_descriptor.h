@@ -72,7 +72,8 @@ struct SlabRecord {
 struct SuperMeta {
   // {free mask 16, clean mask 16, tag 32}, see superslab/super_word.h.
   std::atomic<uint64_t> word;
-  uint64_t padding[7];
+  uint64_t guards;  // slabs without access, never in the pool
+  uint64_t padding[6];
   SlabRecord slabs[kSlabsPerSuper];
 };
 

@@ -9,6 +9,7 @@
 
 #include "alloc/base/pointers.h"
 #include "alloc/superslab/budget.h"
+#include "alloc/superslab/guard_slab.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/super_word.h"
 #include "alloc/superslab/window.h"
@@ -168,12 +169,14 @@ SlabDescriptor* MapSuper() {
     (void)UnclaimSupers(index, 1);
     return nullptr;
   }
+  meta->guards = WindowIsFixed() ? 0 : PlaceGuard(index);
   SuperWord word = SuperWord::AllClean();
   // relaxed: nobody else changes the word while no slab is in the pool.
   word.tag = SuperWord::Unpack(meta->word.load(std::memory_order_relaxed)).tag;
   if (WindowIsFixed()) word.clean = 0;
   // release: pairs with the acquire in TakeFromSuper.
-  meta->word.store(word.Take(1).Pack(), std::memory_order_release);
+  const uint16_t taken = static_cast<uint16_t>(1 | meta->guards);
+  meta->word.store(word.Take(taken).Pack(), std::memory_order_release);
   // release: pairs with the acquire in MetaOf and Descriptor.
   Entry(index).slabs.store(meta, std::memory_order_release);
   SetAvailable(index);
@@ -231,7 +234,7 @@ bool Retire(size_t super_index, SuperMeta* meta) {
   // relaxed: the CAS below checks.
   uint64_t old = meta->word.load(std::memory_order_relaxed);
   const SuperWord word = SuperWord::Unpack(old);
-  if (!word.all_free()) return false;
+  if (!AllFree(meta, word)) return false;
   // acquire: as in TakeFromSuper.
   if (!meta->word.compare_exchange_strong(old, word.Take(0xFFFF).Pack(),
                                           std::memory_order_acquire,
@@ -245,7 +248,7 @@ bool Retire(size_t super_index, SuperMeta* meta) {
   g_pool.supers.fetch_sub(1, std::memory_order_relaxed);
   if (!UnclaimSupers(super_index, 1)) {
     g_pool.supers.fetch_add(1, std::memory_order_relaxed);
-    PutBack(super_index, meta, 0xFFFF, word.clean);
+    PutBack(super_index, meta, word.free, word.clean);
     return false;
   }
   TakeFrom(g_budget.dirty, dirty);
@@ -324,7 +327,7 @@ size_t PurgeSlabs(size_t keep, size_t keep_supers) {
     uint64_t old = meta->word.load(std::memory_order_relaxed);
     SuperWord word = SuperWord::Unpack(old);
     // relaxed: a bound on what stays mapped.
-    if (word.all_free() &&
+    if (AllFree(meta, word) &&
         g_pool.supers.load(std::memory_order_relaxed) > keep_supers &&
         Retire(i, meta)) {
       continue;

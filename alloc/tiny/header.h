@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "alloc/base/pointers.h"
+#include "alloc/base/secret.h"
 #include "alloc/base/variant.h"
 #include "platform/cpu.h"
 
@@ -31,28 +32,37 @@ HAK_INLINE void StoreHeader(void* block, int8_t token) {
   static_cast<int8_t*>(block)[-1] = token;
 }
 
-// The key is drawn once per process where links are encoded.
-extern uintptr_t g_link_key;
+// A link in a freed block can be read or overwritten through a dangling pointer
+// and must not become an address that somebody chose: it is stored under the
+// process's secret and its own address, and multiplied, so that no bit can be
+// changed alone: what does not decode to an address of a block was written by
+// somebody else.
+inline constexpr uint64_t kLinkFactor = 0x9E3779B97F4A7C15u;
+inline constexpr uint64_t kLinkInverse = 0xF1DE83E19937733Du;
+static_assert(kLinkFactor * kLinkInverse == 1);
 
-// A link read through a dangling pointer, or overwritten, must not become an
-// address that somebody chose: it is stored under a key and its own address.
-HAK_INLINE uintptr_t LinkMask(const void* block) {
-  if constexpr (kVariant.encoded_links) {
-    return g_link_key ^ (AddressOf(static_cast<const char*>(block)) >> 4);
-  } else {
-    return 0;
-  }
+HAK_INLINE uint64_t LinkMask(const void* block) {
+  return g_secret ^ (AddressOf(static_cast<const char*>(block)) >> 4);
 }
+// Ends the process.
+[[noreturn]] HAK_COLD void ReportDamagedLink(const void* block);
+
 // relaxed: ordered by the lock, the CAS or the thread that passes the chain.
 HAK_INLINE void* LoadLink(const void* block) {
-  return At<void>(
-      __atomic_load_n(static_cast<const uintptr_t*>(block), __ATOMIC_RELAXED) ^
-      LinkMask(block));
+  uintptr_t link =
+      __atomic_load_n(static_cast<const uintptr_t*>(block), __ATOMIC_RELAXED);
+  if constexpr (kVariant.encoded_links) {
+    link = link * kLinkInverse ^ LinkMask(block);
+    if (HAK_UNLIKELY((link >> 48 | (link & 15)) != 0)) ReportDamagedLink(block);
+  }
+  return At<void>(link);
 }
 HAK_INLINE void StoreLink(void* block, void* next) {
-  __atomic_store_n(static_cast<uintptr_t*>(block),
-                   AddressOf(static_cast<char*>(next)) ^ LinkMask(block),
-                   __ATOMIC_RELAXED);
+  uintptr_t link = AddressOf(static_cast<char*>(next));
+  if constexpr (kVariant.encoded_links) {
+    link = (link ^ LinkMask(block)) * kLinkFactor;
+  }
+  __atomic_store_n(static_cast<uintptr_t*>(block), link, __ATOMIC_RELAXED);
 }
 
 }  // namespace hakmem::tiny

@@ -6,6 +6,7 @@
 #include "alloc/tiny/heap.h"
 
 #include "alloc/superslab/budget.h"
+#include "alloc/tiny/armour.h"
 #include "alloc/tiny/remote_word.h"
 #include "platform/page_source.h"
 
@@ -121,6 +122,7 @@ void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,
   const uint64_t old = slab->remote.load(std::memory_order_relaxed);
   slab->remote.store(RemoteWord::Unpack(old).Empty().Pack(),
                      std::memory_order_relaxed);
+  if constexpr (kVariant.armour) ZeroDirtyPages(slab);
   superslab::SetMapByte(slab->slab_index, slab->token);
   AddToBooksLocked(heap, slab);
   PushListLocked(heap, slab, list);

@@ -3,14 +3,13 @@
 // Locks: the heap's, held by every caller.
 // Read next: alloc/tiny/heap.cc
 
+#include "alloc/base/bytes.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/remote_word.h"
 #include "platform/page_source.h"
 
 namespace hakmem::tiny {
-
-HAK_CONSTINIT uintptr_t g_link_key = 0;
 
 namespace {
 
@@ -53,12 +52,28 @@ void Append(Chain* out, void* block) {
   ++out->count;
 }
 
+// Is this free block's header what we left there, or 0 on a page that was
+// purged since?
+bool HeaderIntact(const void* block, int8_t free_token) {
+  const int8_t header = LoadHeader(block);
+  return header == free_token || header == 0;
+}
+
+// Is a block that was freed as zero as it was left then?
+bool ContentIntact(const void* block, unsigned size_class) {
+  if constexpr (!kVariant.armour) return true;
+  return LoadHeader(block) == 0 ||
+         IsZeroSlot(block, kStride[size_class], sizeof(void*));
+}
+
 // The collected chain is ready to use: headers free, links set.
-unsigned TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
+TakeResult TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
+  void* damaged = nullptr;
   void* block = At<void>(SlabBase(slab) + size_t{slab->chain_head} * kUnit);
   unsigned taken = 0;
   while (slab->chain_count > 0 && taken < want) {
     void* next = LoadLink(block);
+    if (HAK_UNLIKELY(!ContentIntact(block, ClassOf(slab)))) damaged = block;
     Append(out, block);
     ++taken;
     --slab->chain_count;
@@ -73,14 +88,7 @@ unsigned TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
       slab->chain_count == 0
           ? uint16_t{0}
           : static_cast<uint16_t>((rest - SlabBase(slab)) / kUnit);
-  return taken;
-}
-
-// Is this free block's header what we left there, or 0 on a page that was
-// purged since?
-bool HeaderIntact(const void* block, int8_t free_token) {
-  const int8_t header = LoadHeader(block);
-  return header == free_token || header == 0;
+  return {taken, damaged};
 }
 
 // Blocks of an open slab; if it has none it goes to `full`.
@@ -117,7 +125,7 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
     slab->flags = static_cast<uint8_t>(slab->flags & ~kKept);
     --heap.kept;
   }
-  if (slab->chain_count > 0) return {TakeChainLocked(slab, want, out), nullptr};
+  if (slab->chain_count > 0) return TakeChainLocked(slab, want, out);
   uint64_t* bits = FreeBits(slab);
   const size_t stride = StrideBytes(slab);
   const uintptr_t first = FirstBlock(slab);
@@ -142,7 +150,8 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
       }
       if (index >= carved) {
         carved = index + 1;
-      } else if (HAK_UNLIKELY(!HeaderIntact(block, free_token))) {
+      } else if (HAK_UNLIKELY(!HeaderIntact(block, free_token) ||
+                              !ContentIntact(block, ClassOf(slab)))) {
         damaged = block;
         enough = true;
         break;
@@ -155,7 +164,9 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
   }
   // Stopped in the middle of a word: it is looked at again.
   slab->scan = static_cast<uint8_t>(enough ? w - 1 : w);
-  slab->carved = static_cast<uint16_t>(carved);
+  // release: pairs with the acquire in IsSound (armour.h).
+  __atomic_store_n(&slab->carved, static_cast<uint16_t>(carved),
+                   kVariant.armour ? __ATOMIC_RELEASE : __ATOMIC_RELAXED);
   SetUsed(slab, UsedOf(slab) + taken);
   heap.used_bytes.Add(taken * stride);
   heap.counts[ClassOf(slab)].used.Add(taken);

@@ -117,21 +117,6 @@ void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
   }
 }
 
-// Where links are encoded: drawn from where the kernel put the stack, before
-// the first link is written. getrandom is not what sandboxes expect of malloc.
-void DrawLinkKey() {
-  if constexpr (kVariant.encoded_links) {
-    uintptr_t key = AddressOf(static_cast<char*>(__builtin_frame_address(0)));
-    key = (key ^ AddressOf(&g_state)) * 0x9E3779B97F4A7C15u;
-    key = (key ^ (key >> 29)) | 1;
-    uintptr_t none = 0;
-    // relaxed: the first thread's key stays; a block is passed on by whoever
-    // has seen it.
-    (void)__atomic_compare_exchange_n(&g_link_key, &none, key, false,
-                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-  }
-}
-
 // A slab in `full` whose word says OPEN has a notify on its way, which reads
 // our lists: it stays with the heap until that has arrived.
 bool NotifyIsDue(const SlabDescriptor* slab) {
@@ -210,7 +195,8 @@ void AbandonLocked(Heap& heap) {
 }  // namespace
 
 Heap* AcquireHeap() {
-  DrawLinkKey();
+  // Before the first link is written.
+  if constexpr (kVariant.encoded_links) (void)DrawSecret();
   Heap* heap = nullptr;
   {
     LockHolder hold(g_state.lock);

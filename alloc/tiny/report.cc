@@ -3,6 +3,8 @@
 //        of SIGABRT may allocate.
 // Locks: none.   Read next: alloc/wrap/entry_points.cc
 
+#include "alloc/tiny/report.h"
+
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/small.h"
 #include "platform/die.h"
@@ -12,6 +14,8 @@ namespace {
 
 using platform::Line;
 
+}  // namespace
+
 Line& PutClass(Line& line, unsigned c) {
   return line.Text(c < kTinyClasses ? "Tiny class " : "Pool class ")
       .Number(c < kTinyClasses ? c : c - kTinyClasses)
@@ -19,6 +23,8 @@ Line& PutClass(Line& line, unsigned c) {
       .Number(kStride[c])
       .Text(" bytes");
 }
+
+namespace {
 
 // The start of the block that holds this address, or the first one's.
 uintptr_t BlockAround(const SlabDescriptor* slab, uintptr_t address) {

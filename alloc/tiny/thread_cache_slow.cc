@@ -6,6 +6,7 @@
 
 #include "alloc/base/thread_phase.h"
 #include "alloc/superslab/budget.h"
+#include "alloc/tiny/armour.h"
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/remote_free.h"
@@ -67,8 +68,10 @@ void SetLimit(unsigned c, unsigned limit) {
 // For statistics, which must not read another thread's cache.
 void PublishCached(unsigned c) {
   if (Heap* heap = t_cache.heap) {
+    uint32_t cached = Cached(c);
+    if constexpr (kVariant.armour) cached += t_quarantine.Count(c);
     // relaxed: a gauge.
-    heap->counts[c].cached.store(Cached(c), std::memory_order_relaxed);
+    heap->counts[c].cached.store(cached, std::memory_order_relaxed);
   }
 }
 
@@ -192,6 +195,7 @@ void FlushBin(unsigned c, unsigned keep, bool keep_empty) {
 }
 
 void FlushAllBins() {
+  if constexpr (kVariant.armour) EmptyQuarantine();
   for (unsigned c = 0; c < kClasses; ++c) {
     FlushBin(c, 0, false);
     SetLimit(c, 0);
@@ -256,6 +260,7 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
     result = TakeFromPartialLocked(heap, c, want, chain);
   }
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
+  if constexpr (kVariant.armour) ShuffleChain(chain);
   return true;
 }
 
@@ -286,7 +291,8 @@ void* MallocSlow(size_t bytes) {
     return heap == nullptr ? nullptr : AllocateUncached(*heap, c);
   }
   unsigned want = t_cache.policy[c].batch;
-  if (want < 2) want = t_cache.policy[c].batch = 2;
+  const uint8_t first = FirstBatch(MaxLimit(c) / 2);
+  if (want < first) want = t_cache.policy[c].batch = first;
   Chain chain;
   if (!Refill(*heap, c, want, &chain)) {
     // Before there is no memory: what this thread keeps back itself.

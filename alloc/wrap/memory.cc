@@ -11,7 +11,9 @@
 #include "alloc/base/pointers.h"
 #include "alloc/large/large.h"
 #include "alloc/superslab/window.h"
+#include "alloc/tiny/armour.h"
 #include "alloc/tiny/small.h"
+#include "alloc/tiny/zero_size.h"
 #include "alloc/wrap/domain.h"
 #include "platform/die.h"
 #include "platform/libc_kind.h"
@@ -42,20 +44,38 @@ int8_t KindOf(const void* pointer) {
   return superslab::MapByte(offset >> superslab::kSlabShift);
 }
 
+// Is this, of a slab whose map byte is `kind`, a live block? Exact where blocks
+// are armoured; the others look at the header only.
+void CheckSmall(void* pointer, int8_t kind, const char* what) {
+  if constexpr (kVariant.armour) {
+    const size_t index =
+        superslab::SlabIndex(AddressOf(static_cast<char*>(pointer)));
+    if (!tiny::IsSound(pointer, superslab::Descriptor(index), kind)) {
+      tiny::ReportUnsound(pointer, what);
+    }
+  } else if (HAK_UNLIKELY(tiny::LoadHeader(pointer) != kind)) {
+    tiny::ReportBadPointer(pointer, what);
+  }
+}
+
 // What a pointer is, `small` if negative kind. Ends the process, saying what
 // was to be done with it, if it is ours but not a live block.
 struct Verdict {
   bool small;
   unsigned size_class;
   Ownership ownership;
+  bool zero_size = false;
 };
 Verdict Judge(void* pointer, const char* what) {
   const int8_t kind = KindOf(pointer);
   if (kind < 0) {
-    if (HAK_UNLIKELY(tiny::LoadHeader(pointer) != kind)) {
-      tiny::ReportBadPointer(pointer, what);
-    }
+    CheckSmall(pointer, kind, what);
     return {true, tiny::ClassOfLive(kind), Ownership::kForeign};
+  }
+  if constexpr (kVariant.guards) {
+    if (tiny::IsZeroSize(pointer, what)) {
+      return {false, 0, Ownership::kForeign, true};
+    }
   }
   const Ownership ownership = large::Find(pointer, what);
   if (ownership == Ownership::kForeign && kind == superslab::kReleased) {
@@ -77,30 +97,70 @@ Verdict Judge(void* pointer, const char* what) {
 }
 
 size_t UsableOf(void* pointer, const Verdict& verdict) {
+  if constexpr (kVariant.guards) {
+    if (verdict.zero_size) return 0;
+  }
+  if constexpr (kVariant.armour) {
+    if (verdict.small) return tiny::AskedBytes(pointer, verdict.size_class);
+  }
   return verdict.small ? tiny::UsableBytes(verdict.size_class)
                        : large::UsableSize(pointer, verdict.ownership);
 }
 
+void* SmallAligned(size_t alignment, size_t bytes) {
+  if constexpr (kVariant.armour) {
+    const size_t whole = tiny::WithSlack(bytes);
+    void* block = tiny::AllocateAligned(alignment, whole);
+    if (block != nullptr) {
+      tiny::Arm(block, tiny::kStride[tiny::ClassFor(whole)], bytes);
+    }
+    return block;
+  }
+  return tiny::AllocateAligned(alignment, bytes);
+}
+
 void* Aligned(size_t alignment, size_t bytes) {
+  constexpr size_t kMost = kVariant.armour ? tiny::kMaxArmoured : kMaxSmall;
   if (alignment <= tiny::kUnit) return Malloc(bytes);
   if (bytes > kMaxBytes - alignment) return OutOfMemory();
   void* block;
-  if (alignment <= tiny::kMaxAlignment && bytes <= kMaxSmall) {
-    block = tiny::AllocateAligned(alignment, bytes);
+  if (alignment <= tiny::kMaxAlignment && bytes <= kMost) {
+    block = SmallAligned(alignment, bytes);
   } else {
     block = large::Allocate(bytes, alignment).pointer;
   }
   return block != nullptr ? block : OutOfMemory();
 }
 
+// Can so many bytes have been asked of the block? Exact where it knows.
+bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict) {
+  if (!verdict.small && !verdict.zero_size &&
+      verdict.ownership == Ownership::kForeign) {
+    return true;  // free finds out
+  }
+  if constexpr (kVariant.armour) return bytes == UsableOf(pointer, verdict);
+  if (!verdict.small) return bytes <= UsableOf(pointer, verdict);
+  const unsigned c = verdict.size_class;
+  return bytes <= tiny::UsableBytes(c) &&
+         (c == 0 || bytes > tiny::UsableBytes(c - 1) / 2);
+}
+
 // Can the block stay where it is? A small one does if at most half of it would
 // be idle.
 bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
+  if (verdict.zero_size) return false;
   if (!verdict.small) {
     return bytes > kMaxSmall &&
            large::Resize(pointer, verdict.ownership, bytes);
   }
-  const size_t usable = tiny::UsableBytes(verdict.size_class);
+  size_t usable = tiny::UsableBytes(verdict.size_class);
+  if constexpr (kVariant.armour) {
+    usable -= tiny::kCodeBytes;
+    if (bytes > usable || bytes < usable / 2) return false;
+    const unsigned c = verdict.size_class;
+    tiny::Rearm(pointer, c, tiny::AskedBytes(pointer, c), bytes);
+    return true;
+  }
   return bytes <= usable && bytes >= usable / 2;
 }
 
@@ -109,8 +169,13 @@ bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
 void* Slow::Malloc(size_t bytes) {
   void* block = nullptr;
   if (bytes <= kMaxSmall) {
+    if constexpr (kVariant.armour) {
+      tiny::InspectQuarantine(tiny::ClassFor(bytes));
+    }
     block = tiny::MallocSlow(bytes);
   } else if (bytes <= kMaxBytes) {
+    // Small blocks have their code within; large ones elsewhere.
+    if constexpr (kVariant.armour) bytes -= tiny::kCodeBytes;
     block = large::Allocate(bytes, tiny::kUnit).pointer;
   }
   return HAK_LIKELY(block != nullptr) ? block : OutOfMemory();
@@ -119,7 +184,14 @@ void* Slow::Malloc(size_t bytes) {
 void Slow::Free(void* pointer) {
   if (pointer == nullptr) return;
   const Verdict verdict = Judge(pointer, "free");
-  if (verdict.small) return tiny::FreeFast<Slow>(pointer);
+  if (verdict.small) {
+    // Its slab became known to this thread only now.
+    if constexpr (kVariant.armour) return ArmouredFree(pointer);
+    return tiny::FreeFast<Slow>(pointer);
+  }
+  if constexpr (kVariant.guards) {
+    if (verdict.zero_size) return tiny::FreeZeroSize(pointer);
+  }
   if (HAK_LIKELY(verdict.ownership != Ownership::kForeign)) {
     return large::Free(pointer, verdict.ownership);
   }
@@ -135,6 +207,8 @@ void* Calloc(size_t count, size_t size) {
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > kMaxBytes) {
     return OutOfMemory();
   }
+  // Armoured blocks are zero when they are handed out.
+  if constexpr (kVariant.armour) return Malloc(bytes);
   if (bytes <= kMaxSmall) {
     void* block = Malloc(bytes);
     return block == nullptr ? nullptr : memset(block, 0, bytes);
@@ -148,7 +222,8 @@ void* Calloc(size_t count, size_t size) {
 void* Realloc(void* pointer, size_t bytes) {
   if (pointer == nullptr) return Malloc(bytes);
   const Verdict verdict = Judge(pointer, "realloc");
-  const bool ours = verdict.small || verdict.ownership != Ownership::kForeign;
+  const bool ours = verdict.small || verdict.zero_size ||
+                    verdict.ownership != Ownership::kForeign;
   if (!ours) {
     if constexpr (kRoutesForeign) {
       return __real_realloc(pointer, bytes);
@@ -201,7 +276,8 @@ void* Pvalloc(size_t bytes) {
 size_t UsableSize(void* pointer) {
   if (pointer == nullptr) return 0;
   const Verdict verdict = Judge(pointer, "malloc_usable_size");
-  if (verdict.small || verdict.ownership != Ownership::kForeign) {
+  if (verdict.small || verdict.zero_size ||
+      verdict.ownership != Ownership::kForeign) {
     return UsableOf(pointer, verdict);
   }
   if constexpr (kRoutesForeign) {
@@ -215,14 +291,7 @@ void FreeSized(void* pointer, size_t bytes) {
   if constexpr (kVariant.sized_check) {
     if (pointer != nullptr) {
       const Verdict verdict = Judge(pointer, "free");
-      const bool fits =
-          verdict.small
-              ? bytes <= tiny::UsableBytes(verdict.size_class) &&
-                    (verdict.size_class == 0 ||
-                     bytes > tiny::UsableBytes(verdict.size_class - 1) / 2)
-              : verdict.ownership == Ownership::kForeign ||
-                    bytes <= UsableOf(pointer, verdict);
-      if (!fits) {
+      if (!FitsSize(pointer, bytes, verdict)) {
         platform::Line line;
         line.Text("hakmem: size mismatch at ").Pointer(pointer);
         line.Text(": freed as ").Number(bytes).Text(" bytes, holds ");

@@ -8,7 +8,9 @@
 
 #include <cstddef>
 
+#include "alloc/base/variant.h"
 #include "alloc/tiny/thread_cache.h"
+#include "alloc/wrap/armoured.h"
 #include "platform/cpu.h"
 
 namespace hakmem::wrap {
@@ -20,8 +22,14 @@ struct Slow {
   HAK_NOINLINE static void Free(void* pointer);
 };
 
-HAK_INLINE void* Malloc(size_t bytes) { return tiny::MallocFast<Slow>(bytes); }
-HAK_INLINE void Free(void* pointer) { tiny::FreeFast<Slow>(pointer); }
+HAK_INLINE void* Malloc(size_t bytes) {
+  if constexpr (kVariant.armour) return ArmouredMalloc(bytes);
+  return tiny::MallocFast<Slow>(bytes);
+}
+HAK_INLINE void Free(void* pointer) {
+  if constexpr (kVariant.armour) return ArmouredFree(pointer);
+  return tiny::FreeFast<Slow>(pointer);
+}
 
 // Errors as in C and POSIX: nullptr with errno ENOMEM (no memory, or the size
 // overflows) or EINVAL (an alignment that is no power of two).

@@ -72,6 +72,11 @@ const char* WhyNot(const char* expected, const Outcome* outcome) {
     if (outcome->output[0] != '\0') return "it was not silent";
     return outcome->wait_status != 0 ? "it did not exit with 0" : NULL;
   }
+  if (strcmp(expected, GAINS) == 0) {
+    const bool gained = WIFEXITED(outcome->wait_status) &&
+                        WEXITSTATUS(outcome->wait_status) == kGained;
+    return gained ? NULL : "it gained nothing";
+  }
   if (strcmp(expected, CAUGHT) != 0) return WhyNotDead(expected, outcome);
   if (!Faulted(outcome)) return WhyNotDead("*", outcome);
   return outcome->output[0] != '\0' ? "it was not silent" : NULL;

@@ -14,7 +14,8 @@
 // any text.
 #define CAUGHT "<caught>"      // last words of any kind, or a silent fault
 #define SURVIVES "<survives>"  // exit code 0, no output
-#define OPEN "<open>"          // not promised; only a hang is a failure
+#define GAINS "<gains>"        // the program got what an attacker wants
+#define OPEN "<open>"          // libc or the kernel decides; no hang
 
 typedef struct {
   const Misuse* misuse;

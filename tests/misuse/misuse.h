@@ -31,7 +31,20 @@ void Blame(const void* p);
 
 // The program saw what an attacker hopes to see; for a row that says Survives
 // this is a failure.
+enum { kGained = 4 };  // the exit code
 __attribute__((noreturn)) void Gained(const char* what);
+
+// The distance of the blocks that hold `size` bytes, as far as it is known.
+size_t StrideOf(size_t size);
+
+// The block behind which there certainly is another.
+static inline char* Lowest(char* const blocks[], int count) {
+  char* lowest = blocks[0];
+  for (int i = 1; i < count; ++i) {
+    if (blocks[i] < lowest) lowest = blocks[i];
+  }
+  return lowest;
+}
 
 // Memory of the system's, not of the heap's: `bytes` accessible bytes, with
 // nothing mapped before and after them.

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hakmem.h"
 #include "tests/misuse/expect.h"
 
 #define ROW(name, ...) extern const Misuse misuse_##name;
@@ -41,7 +42,17 @@ void Gained(const char* what) {
   char line[128];
   const int n = snprintf(line, sizeof line, "gained: %s\n", what);
   if (n < 0 || write(2, line, (size_t)n) != n) _exit(3);
-  _exit(4);
+  _exit(kGained);
+}
+
+size_t StrideOf(size_t size) {
+  struct hak_stats stats;
+  hak_stats(&stats);
+  for (int i = 0; i < HAK_CLASSES; ++i) {
+    // Hardened keeps two bytes of a block for itself.
+    if (stats.classes[i].stride > size + 2) return stats.classes[i].stride;
+  }
+  return (size + 8191) & ~(size_t)4095;  // whole units, and one more
 }
 
 unsigned char* ForeignPages(size_t bytes) {

@@ -132,7 +132,10 @@ static void TestBurst(size_t keep_every, size_t percent) {
   }
   // The survivors are freed by another thread than theirs, which has ended.
   for (size_t i = 0; i < kThreads * count; ++i) free(table[i]);
-  if (OnHakmem()) CHECK_LE(ResidentBytes(), start + kEndedKib * 1024);
+  const size_t quarantine = OnHardened() ? 2048 * 1024 : 0;
+  if (OnHakmem()) {
+    CHECK_LE(ResidentBytes(), start + kEndedKib * 1024 + quarantine);
+  }
   munmap(pages, kThreads * count * 16);
   munmap(table, kThreads * count * sizeof(void*));
 }

@@ -1,9 +1,14 @@
-// Frees a slot of the heap that was never handed out.
+// Frees a slot of the heap that was never handed out: beyond the last that was.
 #include "tests/misuse/misuse.h"
 
 MISUSE(free_never_allocated) {
-  char* p = (char*)Escape(malloc(size));
-  const size_t stride = malloc_usable_size(p) + 1;
-  Blame(p + stride * 3);
-  free(Escape(p + stride * 3));
+  char* blocks[20];
+  char* last = NULL;
+  for (int i = 0; i < 20; ++i) {
+    blocks[i] = (char*)Escape(malloc(size));
+    if (blocks[i] > last) last = blocks[i];
+  }
+  char* const never = last + StrideOf(size) * 3;
+  Blame(never);
+  free(Escape(never));
 }

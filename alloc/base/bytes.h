@@ -1,0 +1,97 @@
+// Box:   base.   Uses: nothing.   Must not know: what the bytes mean.
+// Holds: zeroing a block and looking whether it is zero, 16 bytes at a time.
+// Locks: none.   Read next: alloc/tiny/armour.h
+
+#ifndef HAKMEM_ALLOC_BASE_BYTES_H_
+#define HAKMEM_ALLOC_BASE_BYTES_H_
+
+#include <string.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "platform/cpu.h"
+
+namespace hakmem {
+
+// Blocks hold the program's objects: these types may alias all of them.
+using Bytes16 = uint64_t __attribute__((vector_size(16), may_alias));
+using Bytes8 = uint64_t __attribute__((may_alias, aligned(1)));
+
+// From here on libc's memset is faster than a loop without its tables.
+inline constexpr size_t kManyBytes = 512;
+
+// Zeroes all but the last byte of a slot: `slot` is aligned to 16, `bytes` a
+// multiple of 16.
+HAK_INLINE void ZeroSlot(void* slot, size_t bytes) {
+  char* p = static_cast<char*>(slot);
+  if (HAK_UNLIKELY(bytes >= kManyBytes)) {
+    memset(p, 0, bytes - 1);
+    return;
+  }
+  for (char* end = p + bytes - 16; p != end; p += 16) {
+    *reinterpret_cast<Bytes16*>(p) = Bytes16{0, 0};
+  }
+  *reinterpret_cast<Bytes8*>(p) = 0;
+  *reinterpret_cast<Bytes8*>(p + 7) = 0;
+}
+
+// Is a slot zero but for its last byte and, with `from` 8, its first word?
+HAK_INLINE bool IsZeroSlot(const void* slot, size_t bytes, size_t from = 0) {
+  constexpr uint64_t kSeven = ~uint64_t{0} >> 8;  // without the last byte
+  const char* p = static_cast<const char*>(slot);
+  const char* last = p + bytes - 16;
+  const auto word = [](const char* at) {
+    return *reinterpret_cast<const Bytes8*>(at);
+  };
+  uint64_t bits = word(last + 8) & kSeven;
+  if (from == 0) bits |= word(p);
+  if (p != last) {
+    bits |= word(p + 8) | word(last);
+    Bytes16 many = {0, 0};
+    for (p += 16; p != last; p += 16) {
+      many |= *reinterpret_cast<const Bytes16*>(p);
+    }
+    bits |= many[0] | many[1];
+  }
+  return bits == 0;
+}
+
+// Zeroes one slot and answers whether another of the same size is zero: one
+// loop, whose end the CPU guesses wrong only once.
+HAK_INLINE bool ZeroSlotAndTest(void* slot, const void* other, size_t bytes) {
+  if (HAK_UNLIKELY(bytes >= kManyBytes)) {
+    memset(slot, 0, bytes - 1);
+    return IsZeroSlot(other, bytes);
+  }
+  char* p = static_cast<char*>(slot);
+  const char* q = static_cast<const char*>(other);
+  Bytes16 many = {0, 0};
+  for (char* end = p + bytes - 16; p != end; p += 16, q += 16) {
+    *reinterpret_cast<Bytes16*>(p) = Bytes16{0, 0};
+    many |= *reinterpret_cast<const Bytes16*>(q);
+  }
+  *reinterpret_cast<Bytes8*>(p) = 0;
+  *reinterpret_cast<Bytes8*>(p + 7) = 0;
+  return (many[0] | many[1] | *reinterpret_cast<const Bytes8*>(q) |
+          *reinterpret_cast<const Bytes8*>(q + 7)) == 0;
+}
+
+// Is a range zero? Both ends are aligned to 16.
+inline bool IsZeroRange(const void* range, size_t bytes) {
+  const char* p = static_cast<const char*>(range);
+  Bytes16 a = {0, 0};
+  Bytes16 b = {0, 0};
+  size_t i = 0;
+  for (; i + 32 <= bytes; i += 32) {
+    a |= *reinterpret_cast<const Bytes16*>(p + i);
+    b |= *reinterpret_cast<const Bytes16*>(p + i + 16);
+  }
+  if (i < bytes) a |= *reinterpret_cast<const Bytes16*>(p + i);
+  a |= b;
+  return (a[0] | a[1]) == 0;
+}
+
+}  // namespace hakmem
+
+#endif  // HAKMEM_ALLOC_BASE_BYTES_H_

@@ -1,0 +1,84 @@
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
+// Holds: the quarantine of a thread, and what is said of damaged blocks.
+// Locks: none here.   Read next: alloc/tiny/zero_size.h
+
+#include "alloc/tiny/armour.h"
+
+#include "alloc/tiny/small.h"
+#include "platform/page_source.h"
+
+namespace hakmem::tiny {
+
+__thread Quarantine t_quarantine;
+
+namespace {
+
+HAK_INLINE void PushToBin(void* block, unsigned c) {
+  StoreLink(block, t_cache.head[c]);
+  t_cache.head[c] = block;
+  --t_cache.room[c];
+}
+
+}  // namespace
+
+void FreeUndetained(void* block, unsigned c) {
+  {
+    ZeroSlot(block, kStride[c]);
+    // Its next one may.
+    if (MayCache()) t_quarantine.Seed(g_secret);
+    PushToBin(block, c);
+    if (t_cache.room[c] < 0) FlushSlow(c);
+  }
+}
+
+void InspectQuarantine(unsigned c) {
+  {
+    t_quarantine.ForEach(c, [c](void* block) {
+      if (!IsZeroSlot(block, kStride[c])) ReportWriteAfterFree(block);
+    });
+  }
+}
+
+void EmptyQuarantine() {
+  {
+    for (unsigned c = 0; c < kClasses; ++c) {
+      t_quarantine.Empty(c, [c](void* block) {
+        if (!IsZeroSlot(block, kStride[c])) ReportWriteAfterFree(block);
+        PushToBin(block, c);
+      });
+    }
+  }
+}
+
+void ZeroDirtyPages(SlabDescriptor* slab) {
+  const size_t page = platform::PageSize();
+  for (unsigned p = 0; p < superslab::PagesPerSlab(); ++p) {
+    if (((slab->clean_pages >> p) & 1) != 0) continue;
+    memset(At<void>(SlabBase(slab) + p * page), 0, page);
+  }
+}
+
+void ShuffleChain(Chain* chain) {
+  {
+    void* blocks[256];
+    unsigned count = 0;
+    for (void* block = chain->head; count < chain->count && count < 256;) {
+      blocks[count] = block;
+      if (++count < chain->count) block = LoadLink(block);
+    }
+    // Longer ones do not occur; their rest would be lost.
+    if (count != chain->count || count < 2) return;
+    Shuffler order(AddressOf(blocks[0]));
+    for (unsigned i = count - 1; i > 0; --i) {
+      const unsigned other = order.Below(i + 1);
+      void* const block = blocks[i];
+      blocks[i] = blocks[other];
+      blocks[other] = block;
+    }
+    for (unsigned i = 1; i < count; ++i) StoreLink(blocks[i - 1], blocks[i]);
+    chain->head = blocks[0];
+    chain->tail = blocks[count - 1];
+  }
+}
+
+}  // namespace hakmem::tiny
