@@ -114,7 +114,7 @@ void* ArmouredOnce(size_t bytes, size_t alignment) {
   if (bytes <= kMaxSpanBytes && alignment <= kMaxSpanBytes) {
     if (void* block = AllocateArmoured(bytes, alignment)) return block;
   }
-  return AllocateHuge(bytes, alignment);
+  return AllocateHuge(bytes == 0 ? 1 : bytes, alignment);
 }
 
 Block Armoured(size_t bytes, size_t alignment) {
@@ -131,8 +131,8 @@ Block Armoured(size_t bytes, size_t alignment) {
 }  // namespace
 
 Block Allocate(size_t bytes, size_t alignment) {
-  if (bytes == 0) bytes = 1;
   if constexpr (kVariant.armour) return Armoured(bytes, alignment);
+  if (bytes == 0) bytes = 1;
   const size_t units = UnitsFor(bytes);
   const size_t align_units =
       alignment > kUnitBytes ? alignment >> kUnitShift : 1;

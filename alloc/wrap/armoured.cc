@@ -25,7 +25,7 @@ HAK_COLD void* MallocOther(size_t bytes) {
   if (bytes > PTRDIFF_MAX) return Slow::Malloc(bytes);
   if (bytes > 0) return Slow::Malloc(bytes + tiny::kCodeBytes);
   if (void* block = tiny::AllocateZeroSize()) return block;
-  return ArmouredMalloc(1);
+  return tiny::MallocArmoured<Slow>(0);
 }
 
 }  // namespace
