@@ -20,8 +20,9 @@ namespace {
 
 constexpr size_t kHead = platform::kCacheLine;
 constexpr size_t kTail = 16;
-// Canaries behind these are not written: who gets there has met them.
-constexpr size_t kMostCanaries = 4096;
+// Behind so many none are written: who gets there has met them, unless he
+// skipped them.
+constexpr size_t kMostCanaries = 512;
 // Each guard splits a mapping in two, of which the kernel allows 65,530.
 constexpr size_t kMaxGuards = 4096;
 
@@ -75,9 +76,12 @@ Pages PagesOf(Unit unit, SpanTag tag) {
   return {At<void>(start), end > start ? end - start : 0};
 }
 
-uint64_t PatternAt(uintptr_t address) {
-  return (((address >> 3) ^ g_secret) * 0x9E3779B97F4A7C15u) |
-         0x8080808080808080u;
+// The same word at every multiple of 8, another for every block.
+uint64_t PatternFor(uintptr_t end) {
+  return ((end ^ g_secret) * 0x9E3779B97F4A7C15u) | 0x8080808080808080u;
+}
+unsigned char PatternByte(uint64_t pattern, uintptr_t address) {
+  return static_cast<unsigned char>(pattern >> (address % 8 * 8));
 }
 
 bool TakeGuard(Unit unit, SpanTag tag) {
@@ -162,22 +166,29 @@ void Bury(Unit unit, SpanTag tag) {
 }  // namespace
 
 void WriteCanaries(void* from, size_t bytes) {
-  char* p = static_cast<char*>(from);
-  for (size_t i = 0; i < bytes; ++i) {
-    p[i] = static_cast<char>(PatternAt(AddressOf(p + i)) >>
-                             (AddressOf(p + i) % 8 * 8));
+  uintptr_t at = AddressOf(static_cast<char*>(from));
+  const uintptr_t end = at + bytes;
+  const uint64_t pattern = PatternFor(end);
+  for (; at < end && at % 8 != 0; ++at) {
+    *At<unsigned char>(at) = PatternByte(pattern, at);
   }
+  for (; at + 8 <= end; at += 8) *At<Bytes8>(at) = pattern;
+  for (; at < end; ++at) *At<unsigned char>(at) = PatternByte(pattern, at);
 }
 
 bool CanariesIntact(const void* from, size_t bytes) {
-  const char* p = static_cast<const char*>(from);
-  for (size_t i = 0; i < bytes; ++i) {
-    if (p[i] != static_cast<char>(PatternAt(AddressOf(p + i)) >>
-                                  (AddressOf(p + i) % 8 * 8))) {
-      return false;
-    }
+  uintptr_t at = AddressOf(static_cast<const char*>(from));
+  const uintptr_t end = at + bytes;
+  const uint64_t pattern = PatternFor(end);
+  uint64_t wrong = 0;
+  for (; at < end && at % 8 != 0; ++at) {
+    wrong |= *At<unsigned char>(at) ^ PatternByte(pattern, at);
   }
-  return true;
+  for (; at + 8 <= end; at += 8) wrong |= *At<Bytes8>(at) ^ pattern;
+  for (; at < end; ++at) {
+    wrong |= *At<unsigned char>(at) ^ PatternByte(pattern, at);
+  }
+  return wrong == 0;
 }
 
 void ReportOverflow(const void* block, const char* kind) {

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
+#include "hakmem.h"
 #include "tests/stress/model.h"
 
 enum { kMaxThreads = 16, kMailbox = 512, kRound = 4000 };
@@ -152,6 +153,17 @@ static void Report(void) {
   CHECK(write(1, line, (size_t)n) == n);
 }
 
+// All is quiet and all is freed: the books must agree with that. (tests/boxes
+// walks the slabs themselves.)
+static void CheckBooks(void) {
+  struct hak_stats stats;
+  hak_stats(&stats);
+  CHECK_LE(stats.live + stats.cached, stats.committed);
+  CHECK_LE(stats.committed, stats.mapped);
+  CHECK_LE(stats.live, (size_t)1 << 20);
+  CHECK_EQ(stats.huge_blocks, 0);
+}
+
 int main(int argc, char** argv) {
   static Model models[kMaxThreads];
   pthread_t threads[kMaxThreads];
@@ -174,6 +186,7 @@ int main(int argc, char** argv) {
   for (size_t i = 0; i < kMailbox; ++i) {
     BlockCheckAndFree(&mailbox[i].block, &r);
   }
+  CheckBooks();
   Report();
   return CheckReport("stress_test");
 }
