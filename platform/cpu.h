@@ -53,6 +53,9 @@ inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
   return result;
 }
 inline void CpuRelax() { __asm__ volatile("pause" ::: "memory"); }
+// Roughly nanoseconds, without a system call: the counter of this CPU runs at
+// two to five gigahertz.
+inline uint64_t RoughNanoseconds() { return __builtin_ia32_rdtsc() / 3; }
 #elif defined(__aarch64__)
 inline constexpr bool kKnownCpu = true;
 inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
@@ -71,6 +74,14 @@ inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
   return x0;
 }
 inline void CpuRelax() { __asm__ volatile("yield" ::: "memory"); }
+inline uint64_t RoughNanoseconds() {
+  uint64_t ticks;
+  uint64_t per_second;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(per_second));
+  const uint64_t per_microsecond = per_second / 1000000;
+  return per_microsecond == 0 ? ticks : ticks * 1000 / per_microsecond;
+}
 #else
 #error "hakmem knows x86-64 and aarch64; add the three lines above for yours."
 #endif

@@ -41,6 +41,9 @@ bool Forbid(void* address, size_t bytes);
 bool Permit(void* address, size_t bytes);
 // What the kernel gave this process to be unpredictable with; 0 if nothing.
 void ReadStartRandom(uint64_t words[2]);
+// Roughly how many nanoseconds have gone by since some moment, without a system
+// call. Two CPUs may be a little apart.
+uint64_t Now();
 
 }  // namespace source
 
@@ -109,6 +112,8 @@ inline void PreferSmallPages(void* address, size_t bytes) {
   CheckPages(nullptr, bytes);
   return source::Reserve(bytes);
 }
+
+inline uint64_t Now() { return source::Now(); }
 
 inline void ReadStartRandom(uint64_t words[2]) {
   source::ReadStartRandom(words);

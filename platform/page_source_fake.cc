@@ -102,5 +102,7 @@ bool Permit(void* address, size_t bytes) {
 
 void ReadStartRandom(uint64_t words[2]) { words[0] = words[1] = 4711; }
 
+uint64_t Now() { return plan.now; }
+
 }  // namespace source
 }  // namespace hakmem::platform

@@ -26,6 +26,8 @@ struct Plan {
   // Another's mapping: hints in [taken_from, taken_to) are not honoured.
   uintptr_t taken_from = 0;
   uintptr_t taken_to = 0;
+  // What Now() says: time passes when a test wants it to.
+  uint64_t now = 1;
   // Runs at the beginning of each call, for what must hold there.
   void (*on_call)() = nullptr;
 };

@@ -71,4 +71,6 @@ void ReadStartRandom(uint64_t words[2]) {
   if (bytes != nullptr) memcpy(words, bytes, 16);
 }
 
+uint64_t Now() { return RoughNanoseconds(); }
+
 }  // namespace hakmem::platform::source

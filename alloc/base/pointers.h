@@ -33,6 +33,13 @@ constexpr unsigned PopCount16(unsigned bits) {
   return (bits + (bits >> 8)) & 31u;
 }
 
+constexpr unsigned PopCount64(uint64_t bits) {
+  bits -= (bits >> 1) & 0x5555555555555555u;
+  bits = (bits & 0x3333333333333333u) + ((bits >> 2) & 0x3333333333333333u);
+  bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+  return static_cast<unsigned>((bits * 0x0101010101010101u) >> 56);
+}
+
 }  // namespace hakmem
 
 #endif  // HAKMEM_ALLOC_BASE_POINTERS_H_

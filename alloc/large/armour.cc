@@ -157,7 +157,7 @@ void Bury(Unit unit, SpanTag tag) {
   if (!platform::Decommit(pages.start, end - first)) {
     memset(pages.start, 0, end - first);
   } else {
-    superslab::AddTo(superslab::g_budget.purged, end - first);
+    superslab::NotePurged(end - first);
   }
   // If not, it is in quarantine all the same, and zero.
   (void)platform::Forbid(pages.start, pages.bytes);

@@ -16,10 +16,6 @@
 namespace hakmem::large {
 namespace {
 
-using superslab::AddTo;
-using superslab::g_budget;
-using superslab::TakeFrom;
-
 struct Entry {
   uintptr_t address;  // 0: never used; kGone: was
   size_t bytes;
@@ -202,7 +198,6 @@ void* AllocateHuge(size_t bytes, size_t alignment) {
       LockHolder hold(g_state.lock);
       if (HasRoomLocked()) {
         InsertLocked({AddressOf(static_cast<char*>(block)), bytes});
-        AddTo(g_budget.live, pages);
         return block;
       }
     }
@@ -235,7 +230,6 @@ bool FreeHuge(void* pointer) {
       ReportOverflow(pointer, "Huge");
     }
   }
-  TakeFrom(g_budget.live, pages);
   // It cannot fail but for a lack of mappings; then the pages go at least.
   if (!UnmapBlock(pointer, pages)) {
     (void)platform::Decommit(pointer, pages);
@@ -258,12 +252,10 @@ bool ResizeHuge(void* pointer, size_t bytes) {
       if (got != nullptr) (void)platform::Unmap(got, more);
       return false;
     }
-    AddTo(g_budget.live, more);
   } else if (bytes < old_bytes) {
     if (!platform::Unmap(At<void>(address + bytes), old_bytes - bytes)) {
       return false;
     }
-    TakeFrom(g_budget.live, old_bytes - bytes);
   }
   LockHolder hold(g_state.lock);
   Entry* entry = LookupLocked(address);

@@ -1,5 +1,5 @@
 // Box:   large.   Uses: superslab, base.   Must not know: tiny, wrap.
-// Holds: which of span and Huge, the thread's cache of short spans, and the
+// Holds: which of span and Huge, what does not fit the thread's cache, and the
 //        verdict on pointers.
 // Locks: none here.   Read next: alloc/large/span_heap.cc
 
@@ -10,50 +10,20 @@
 #include "alloc/base/variant.h"
 #include "alloc/large/armour.h"
 #include "alloc/large/huge.h"
+#include "alloc/large/span_cache.h"
 #include "alloc/large/span_heap.h"
 #include "alloc/superslab/budget.h"
 #include "platform/die.h"
 
 namespace hakmem::large {
+
+__thread SpanCache t_spans;
+
 namespace {
 
 // Blocks above are mappings of their own: page faults are what they cost,
 // wherever they come from.
 constexpr size_t kMaxSpanBytes = size_t{32} << 20;
-
-// Short spans stay with the thread that freed them.
-constexpr unsigned kCachedUnits = 16;
-constexpr unsigned kBinSlots = 8;
-constexpr unsigned kThreadUnits = 32;  // 128 KiB in all
-
-struct SpanCache {
-  Unit slots[kCachedUnits][kBinSlots];
-  uint8_t count[kCachedUnits];
-  // Frees that may be cached: one per allocation. A thread that only frees
-  // keeps nothing.
-  uint8_t credit[kCachedUnits];
-  uint8_t units;
-};
-__thread SpanCache t_spans;
-
-size_t UnitsFor(size_t bytes) { return (bytes + kUnitBytes - 1) >> kUnitShift; }
-
-// Where in the first unit the block begins, in cache lines. `bytes` must fit.
-uint8_t ColorFor(Unit unit, size_t units, size_t bytes) {
-  const size_t slack = (units << kUnitShift) - bytes;
-  const size_t most = slack / platform::kCacheLine;
-  const size_t wanted = (unit ^ (unit >> 6)) & kMaxColor;
-  return static_cast<uint8_t>(wanted <= most ? wanted : wanted & (most / 2));
-}
-
-Unit TakeCached(size_t units) {
-  const size_t bin = units - 1;
-  if (units > kCachedUnits) return 0;
-  if (t_spans.credit[bin] < kBinSlots) ++t_spans.credit[bin];
-  if (t_spans.count[bin] == 0) return 0;
-  t_spans.units = static_cast<uint8_t>(t_spans.units - units);
-  return t_spans.slots[bin][--t_spans.count[bin]];
-}
 
 void FlushSlots(size_t bin, unsigned keep) {
   while (t_spans.count[bin] > keep) {
@@ -76,10 +46,6 @@ bool PutCached(Unit unit, size_t units) {
   t_spans.units = static_cast<uint8_t>(t_spans.units + units);
   t_spans.slots[bin][t_spans.count[bin]++] = unit;
   return true;
-}
-
-void* BlockAt(Unit unit, SpanTag tag) {
-  return At<void>(UnitAddress(unit) + tag.color * platform::kCacheLine);
 }
 
 // The first unit of the span around this one. Only before an abort: it walks.
@@ -138,9 +104,7 @@ Block Allocate(size_t bytes, size_t alignment) {
       alignment > kUnitBytes ? alignment >> kUnitShift : 1;
   if (bytes <= kMaxSpanBytes && alignment <= kMaxSpanBytes) {
     SpanTag tag{SpanState::kUsed, 0, static_cast<uint32_t>(units)};
-    SpanResult span{0, false};
-    if (align_units == 1) span.unit = TakeCached(units);
-    if (span.unit == 0) span = AcquireSpan(units, align_units);
+    SpanResult span = AcquireSpan(units, align_units);
     if (span.unit == 0) {
       // Before there is no memory: whatever is free elsewhere.
       FlushThread();
@@ -149,7 +113,7 @@ Block Allocate(size_t bytes, size_t alignment) {
     }
     if (span.unit != 0) {
       if (alignment <= platform::kCacheLine) {
-        tag.color = ColorFor(span.unit, units, bytes);
+        tag.color = ColorFor(span.unit, units, bytes, kMaxColor);
       }
       WriteTag(span.unit, tag);
       return {BlockAt(span.unit, tag), span.zeroed};
@@ -162,6 +126,10 @@ Block Allocate(size_t bytes, size_t alignment) {
     huge = AllocateHuge(bytes, alignment);
   }
   return {huge, true};
+}
+
+void ReportDamagedCache(Unit unit) {
+  Report(At<void>(UnitAddress(unit)), unit, "free");
 }
 
 Ownership Find(void* pointer, const char* what) {

@@ -15,7 +15,8 @@ struct Block {
   bool zeroed;    // it reads as zero
 };
 
-// At least `bytes` at a multiple of `alignment`, a power of two >= 16.
+// At least `bytes` at a multiple of `alignment`, a power of two >= 16. Does not
+// look into the thread's cache (span_cache.h).
 [[nodiscard]] Block Allocate(size_t bytes, size_t alignment);
 
 // Is this the start of a live block of ours? Faults on no pointer. A pointer

@@ -10,6 +10,7 @@
 #include "alloc/base/pointers.h"
 #include "alloc/large/large.h"
 #include "alloc/large/span_bins.h"
+#include "alloc/large/span_dirt.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/metadata.h"
 #include "platform/page_source.h"
@@ -43,15 +44,17 @@ void RemoveLocked(Unit unit, SpanTag tag) {
   if (tag.units > 1) WriteTag(unit + tag.units - 1, {SpanState::kInner, 0, 0});
 }
 
-// Puts [unit, unit + units) into the lists, joined with neighbours in the same
-// state. Returns the first unit of what that became.
-Unit InsertLocked(Unit unit, uint32_t units, SpanState state) {
+// Puts [unit, unit + units), whose dirt is known, into the lists, joined with
+// its free neighbours.
+void InsertLocked(Unit unit, uint32_t units) {
+  bool dirty = CountDirt(unit, units) != 0;
   if (IsSpanUnit(unit + units)) {
     const SpanTag after = ReadTag(unit + units);
-    if (after.state == state) {
+    if (after.free()) {
       RemoveLocked(unit + units, after);
       WriteTag(unit + units, {SpanState::kInner, 0, 0});
       units += after.units;
+      dirty |= after.state == SpanState::kDirty;
     }
   }
   if (IsSpanUnit(unit - 1)) {
@@ -59,29 +62,27 @@ Unit InsertLocked(Unit unit, uint32_t units, SpanState state) {
     const Unit head =
         before.state == SpanState::kTail ? unit - before.units : unit - 1;
     const SpanTag tag = ReadTag(head);
-    if (tag.state == state && head + tag.units == unit) {
+    if (tag.free() && head + tag.units == unit) {
       RemoveLocked(head, tag);
       WriteTag(unit, {SpanState::kInner, 0, 0});
       units += tag.units;
       unit = head;
+      dirty |= tag.state == SpanState::kDirty;
     }
   }
+  const SpanState state = dirty ? SpanState::kDirty : SpanState::kClean;
   WriteTag(unit, {state, 0, units});
   if (units > 1) WriteTag(unit + units - 1, {SpanState::kTail, 0, units});
   BinsOf(state).Insert(unit, units);
   g_state.free_units += units;
-  return unit;
 }
 
-void AccountFree(SpanState state, size_t units) {
-  if (state == SpanState::kDirty) AddTo(g_budget.dirty, units << kUnitShift);
-}
-void AccountTaken(SpanState state, size_t units) {
-  if (state == SpanState::kDirty) {
-    TakeFrom(g_budget.dirty, units << kUnitShift);
-  } else {
-    superslab::NoteCleanTaken(units << kUnitShift);
-  }
+// Frees a stretch that was in use.
+void FreeLocked(Unit unit, uint32_t units, SpanState state) {
+  const bool dirty = state == SpanState::kDirty;
+  SetDirt(unit, units, dirty);
+  if (dirty) AddTo(g_budget.dirty, size_t{units} << kUnitShift);
+  InsertLocked(unit, units);
 }
 
 // Cuts [first, first + units) out of a free span, which goes back in parts.
@@ -91,13 +92,16 @@ SpanResult CarveLocked(Unit span, Unit first, uint32_t units) {
   const Unit end = span + tag.units;
   const Unit rest = first + units;
   WriteTag(first, {SpanState::kUsed, 0, units});
-  if (first > span) (void)InsertLocked(span, first - span, tag.state);
-  if (end > rest) (void)InsertLocked(rest, end - rest, tag.state);
-  AccountTaken(tag.state, units);
-  AddTo(g_budget.live, size_t{units} << kUnitShift);
+  if (first > span) InsertLocked(span, first - span);
+  if (end > rest) InsertLocked(rest, end - rest);
+  const size_t dirt =
+      tag.state == SpanState::kClean ? 0 : CountDirt(first, units);
+  TakeFrom(g_budget.dirty, dirt << kUnitShift);
+  superslab::NoteCleanTaken((units - dirt) << kUnitShift);
+  superslab::AddLive(size_t{units} << kUnitShift);
   ++g_state.used_spans;
   g_state.used_units += units;
-  return {first, tag.state == SpanState::kClean};
+  return {first, dirt == 0};
 }
 
 Unit AlignUnit(Unit unit, size_t align_units) {
@@ -112,8 +116,13 @@ SpanResult TakeLocked(size_t units, size_t align_units) {
   Unit span = g_state.dirty.Find(search);
   if (span == 0) span = g_state.clean.Find(search);
   if (span == 0) return {0, false};
-  return CarveLocked(span, AlignUnit(span, align_units),
-                     static_cast<uint32_t>(units));
+  Unit first = AlignUnit(span, align_units);
+  // The end that is dirty, if it is only one.
+  const Unit last = span + ReadTag(span).units - 1;
+  if (align_units == 1 && IsDirty(last) && !IsDirty(span)) {
+    first = last + 1 - static_cast<Unit>(units);
+  }
+  return CarveLocked(span, first, static_cast<uint32_t>(units));
 }
 
 // Metadata for the SuperSlabs of a new region. False: no memory.
@@ -152,40 +161,27 @@ bool Grow(size_t units) {
   const bool fixed = superslab::WindowIsFixed();  // a buffer may hold anything
   LockHolder hold(g_state.lock);
   MarkSlabs(first, count, superslab::kLarge);
-  const SpanState state = fixed ? SpanState::kDirty : SpanState::kClean;
-  const uint32_t added = static_cast<uint32_t>(count * kUnitsPerSuper);
-  (void)InsertLocked(static_cast<Unit>(first * kUnitsPerSuper), added, state);
-  AccountFree(state, added);
+  FreeLocked(static_cast<Unit>(first * kUnitsPerSuper),
+             static_cast<uint32_t>(count * kUnitsPerSuper),
+             fixed ? SpanState::kDirty : SpanState::kClean);
   return true;
 }
 
-// A free stretch that one thread has taken out of the lists: a dirty span (of
-// no unit, if it was taken for its clean ones) and the clean ones beside it. A
-// page, or a SuperSlab, may lie across all three.
+// A free stretch that one thread has taken out of the lists.
 struct Busy {
   Unit first;
-  Unit dirty;
-  Unit dirty_end;
   Unit end;
-
-  size_t DirtyBytes(Unit from, Unit to) const {
-    const Unit low = from > dirty ? from : dirty;
-    const Unit high = to < dirty_end ? to : dirty_end;
-    return low < high ? size_t{high - low} << kUnitShift : 0;
-  }
 };
 
-// Takes a free span out of the lists if it is clean. Returns its length.
-uint32_t TakeCleanLocked(Unit head) {
-  const SpanTag tag = ReadTag(head);
-  if (tag.state != SpanState::kClean) return 0;
-  RemoveLocked(head, tag);
-  WriteTag(head, {SpanState::kInner, 0, 0});
-  return tag.units;
+// Where the last `most` dirty units of a free span begin.
+Unit FindDirt(Unit unit, Unit end, size_t most) {
+  size_t found = 0;
+  while (end > unit && found < most) found += IsDirty(--end) ? 1 : 0;
+  return end;
 }
 
-// Takes the largest dirty span, of a longer one the last `most` units, and its
-// clean neighbours; without dirty ones a clean span that holds a SuperSlab, if
+// Takes the largest span with dirty units, of a longer one the end that has
+// `most` of them; without one a clean span that holds a SuperSlab, if
 // `clean_too`. False: none.
 bool TakeLargest(bool clean_too, size_t most, Busy* busy) {
   LockHolder hold(g_state.lock);
@@ -200,45 +196,29 @@ bool TakeLargest(bool clean_too, size_t most, Busy* busy) {
   RemoveLocked(unit, tag);
   WriteTag(unit, {SpanState::kInner, 0, 0});
   if (dirty && tag.units > most) {
-    const uint32_t kept = tag.units - static_cast<uint32_t>(most);
-    (void)InsertLocked(unit, kept, SpanState::kDirty);
-    unit += kept;
+    const Unit from = FindDirt(unit, end, most);
+    if (from > unit) InsertLocked(unit, from - unit);
+    unit = from;
   }
-  *busy = {unit, unit, dirty ? end : unit, end};
-  if (dirty && IsSpanUnit(end)) busy->end += TakeCleanLocked(end);
-  if (dirty && IsSpanUnit(unit - 1)) {
-    const SpanTag last = ReadTag(unit - 1);
-    const bool tail = last.state == SpanState::kTail;
-    busy->first -= TakeCleanLocked(tail ? unit - last.units : unit - 1);
-  }
-  WriteTag(busy->first, {SpanState::kBusy, 0, busy->end - busy->first});
+  *busy = {unit, end};
+  WriteTag(unit, {SpanState::kBusy, 0, end - unit});
   return true;
 }
 
-// Puts [from, to) of a busy stretch back as what it was.
-void PutBackLocked(const Busy& busy, Unit from, Unit to) {
-  const struct {
-    Unit first;
-    Unit end;
-    SpanState state;
-  } parts[] = {{busy.first, busy.dirty, SpanState::kClean},
-               {busy.dirty, busy.dirty_end, SpanState::kDirty},
-               {busy.dirty_end, busy.end, SpanState::kClean}};
-  for (const auto& part : parts) {
-    const Unit low = part.first > from ? part.first : from;
-    const Unit high = part.end < to ? part.end : to;
-    if (low < high) (void)InsertLocked(low, high - low, part.state);
-  }
+void PutBackLocked(Unit first, Unit end) {
+  if (first >= end) return;
+  WriteTag(first, {SpanState::kInner, 0, 0});
+  InsertLocked(first, end - first);
 }
 
 void PutBack(const Busy& busy) {
   LockHolder hold(g_state.lock);
-  PutBackLocked(busy, busy.first, busy.end);
+  PutBackLocked(busy.first, busy.end);
 }
 
-void NoteGone(size_t bytes) {
-  TakeFrom(g_budget.dirty, bytes);
-  AddTo(g_budget.purged, bytes);
+void NoteGone(size_t units) {
+  TakeFrom(g_budget.dirty, units << kUnitShift);
+  superslab::NotePurged(units << kUnitShift);
 }
 
 // Unmaps the SuperSlabs that lie wholly in a busy stretch and puts the rest
@@ -249,44 +229,38 @@ bool UnmapSupers(const Busy& busy) {
   if (end <= first) return false;
   const Unit from = static_cast<Unit>(first * kUnitsPerSuper);
   const Unit to = static_cast<Unit>(end * kUnitsPerSuper);
+  // Nobody else looks at the dirt of a busy stretch.
+  const size_t dirt = CountDirt(from, to - from);
   MarkSlabs(first, end - first, superslab::kReleased);
   if (!superslab::UnclaimSupers(first, end - first)) {
     MarkSlabs(first, end - first, superslab::kLarge);
     return false;
   }
-  {
-    LockHolder hold(g_state.lock);
-    PutBackLocked(busy, busy.first, from);
-    PutBackLocked(busy, to, busy.end);
-  }
-  NoteGone(busy.DirtyBytes(from, to));
+  NoteGone(dirt);
+  LockHolder hold(g_state.lock);
+  PutBackLocked(busy.first, from);
+  PutBackLocked(to, busy.end);
   return true;
 }
 
-// Gives the pages that hold dirty units, and nothing but free ones, back to the
-// kernel and the stretch to the lists. False: there are none, or the kernel
-// refuses; nothing has changed.
+// Gives the pages of a busy stretch back to the kernel, and the stretch to the
+// lists. False: it holds no whole page, or the kernel refuses; nothing has
+// changed.
 bool DecommitPages(const Busy& busy) {
-  if (busy.dirty == busy.dirty_end) return false;
   const size_t page = platform::PageSize();
-  const uintptr_t lowest = AlignUp(UnitAddress(busy.first), page);
-  const uintptr_t highest = AlignDown(UnitAddress(busy.end), page);
-  uintptr_t from = AlignDown(UnitAddress(busy.dirty), page);
-  uintptr_t to = AlignUp(UnitAddress(busy.dirty_end), page);
-  if (from < lowest) from = lowest;
-  if (to > highest) to = highest;
-  if (from >= to || !platform::Decommit(At<void>(from), to - from)) {
-    return false;
-  }
+  const uintptr_t from = AlignUp(UnitAddress(busy.first), page);
+  const uintptr_t to = AlignDown(UnitAddress(busy.end), page);
+  if (from >= to) return false;
   const Unit first = UnitOf(from);
   const Unit end = UnitOf(to - 1) + 1;
-  {
-    LockHolder hold(g_state.lock);
-    PutBackLocked(busy, busy.first, first);
-    PutBackLocked(busy, end, busy.end);
-    (void)InsertLocked(first, end - first, SpanState::kClean);
+  const size_t dirt = CountDirt(first, end - first);
+  if (dirt == 0 || !platform::Decommit(At<void>(from), to - from)) {
+    return false;
   }
-  NoteGone(busy.DirtyBytes(first, end));
+  NoteGone(dirt);
+  LockHolder hold(g_state.lock);
+  SetDirt(first, end - first, false);
+  PutBackLocked(busy.first, busy.end);
   return true;
 }
 
@@ -335,8 +309,7 @@ void ReleaseSpan(Unit unit, SpanState state) {
   --g_state.used_spans;
   g_state.used_units -= tag.units;
   TakeFrom(g_budget.live, size_t{tag.units} << kUnitShift);
-  (void)InsertLocked(unit, tag.units, state);
-  AccountFree(state, tag.units);
+  FreeLocked(unit, tag.units, state);
 }
 
 bool ResizeSpan(Unit unit, size_t new_units) {
@@ -348,8 +321,7 @@ bool ResizeSpan(Unit unit, size_t new_units) {
   tag.units = wanted;
   if (wanted < units) {
     const uint32_t less = units - wanted;
-    (void)InsertLocked(unit + wanted, less, SpanState::kDirty);
-    AccountFree(SpanState::kDirty, less);
+    FreeLocked(unit + wanted, less, SpanState::kDirty);
     TakeFrom(g_budget.live, size_t{less} << kUnitShift);
     g_state.used_units -= less;
   } else if (wanted > units) {

@@ -24,7 +24,7 @@ enum class SpanState : uint8_t {
   kUsed,       // a live block; changed by a CAS of whoever frees it
   kCached,     // free, in the cache of one thread, which alone changes it
   kDirty,      // free; from here on by the lock of the span heap
-  kClean,      // free and reads as zero
+  kClean,      // free, and all of it reads as zero
   kBusy,       // on its way from kDirty to kClean
   kTail,       // last unit of a free span of two units or more
 };
@@ -37,11 +37,11 @@ struct SpanTag {
   uint8_t color;
   uint32_t units;
 
-  static constexpr SpanTag Unpack(uint32_t tag) {
+  HAK_INLINE static constexpr SpanTag Unpack(uint32_t tag) {
     return {static_cast<SpanState>(tag & 7),
             static_cast<uint8_t>((tag >> 3) & 63), tag >> 9};
   }
-  constexpr uint32_t Pack() const {
+  HAK_INLINE constexpr uint32_t Pack() const {
     return static_cast<uint32_t>(state) | (uint32_t{color} << 3) | (units << 9);
   }
   constexpr bool free() const {
@@ -52,11 +52,13 @@ inline constexpr size_t kMaxUnits = (size_t{1} << 23) - 1;
 inline constexpr unsigned kMaxColor = 63;
 
 // Per SuperSlab that holds spans. `next` and `prev` link free spans of a size,
-// by the number of their first unit; 0: none.
+// by the number of their first unit; 0: none. `dirty`: of a free unit, that it
+// does not read as zero.
 struct SpanMeta {
   std::atomic<uint32_t> tags[kUnitsPerSuper];
   uint32_t next[kUnitsPerSuper];
   uint32_t prev[kUnitsPerSuper];
+  uint64_t dirty[kUnitsPerSuper / 64];
 };
 
 // Units are numbered through the window. Number 0 is never a span.
@@ -69,20 +71,20 @@ inline uintptr_t UnitAddress(Unit unit) {
   return superslab::WindowBase() + (size_t{unit} << kUnitShift);
 }
 // Of a unit whose slab map byte says kLarge.
-inline SpanMeta& MetaOf(Unit unit) {
+HAK_INLINE SpanMeta& MetaOf(Unit unit) {
   // acquire: pairs with the release in span_heap.cc that published it.
   return *static_cast<SpanMeta*>(superslab::Entry(unit / kUnitsPerSuper)
                                      .spans.load(std::memory_order_acquire));
 }
-inline std::atomic<uint32_t>& TagWord(Unit unit) {
+HAK_INLINE std::atomic<uint32_t>& TagWord(Unit unit) {
   return MetaOf(unit).tags[unit % kUnitsPerSuper];
 }
 // relaxed, both: a used span's tag changes by CAS only, a free one's under the
 // lock; contents are passed on by whoever passes the block on.
-inline SpanTag ReadTag(Unit unit) {
+HAK_INLINE SpanTag ReadTag(Unit unit) {
   return SpanTag::Unpack(TagWord(unit).load(std::memory_order_relaxed));
 }
-inline void WriteTag(Unit unit, SpanTag tag) {
+HAK_INLINE void WriteTag(Unit unit, SpanTag tag) {
   TagWord(unit).store(tag.Pack(), std::memory_order_relaxed);
 }
 inline bool IsSpanUnit(Unit unit) {

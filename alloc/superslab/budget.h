@@ -1,12 +1,13 @@
 // Box:   superslab.   Uses: platform.   Must not know: who frees.
-// Holds: how much free memory may stay dirty: the rule of return by volume.
-// Locks: none.   Read next: alloc/superslab/slab_pool.h
+// Holds: how much free memory may stay dirty, and who gives it back when.
+// Locks: none.   Read next: alloc/superslab/budget.cc
 
 #ifndef HAKMEM_ALLOC_SUPERSLAB_BUDGET_H_
 #define HAKMEM_ALLOC_SUPERSLAB_BUDGET_H_
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "platform/cpu.h"
 
@@ -18,13 +19,23 @@ struct Budget {
   std::atomic<size_t> live;
   std::atomic<size_t> dirty;
   std::atomic<size_t> purged;  // ever given back: a gauge
-  // What we give back and then need again was given back too early. `regret`:
-  // given back and not needed again so far; `slack`: what the bound is raised
-  // by because of it. A purge lowers it by a quarter of its bytes, so a program
-  // whose memory goes up and down keeps it, and one that shrinks does not.
+  // The most that `live` was, less what was given back since.
+  std::atomic<size_t> peak;
+  // What was given back and then needed again was given back too early.
+  // `regret`: given back and not needed again so far, as far as it counts;
+  // `slack`: what bounds are raised by because of it. So a program that goes on
+  // as it did makes no system call any more.
   std::atomic<size_t> regret;
   std::atomic<size_t> slack;
-  std::atomic<size_t> peak;  // of `live`, lowered by every byte that is purged
+  // What may be given back in haste, once: what the process grew by. `away`:
+  // given back and not needed again so far, which is no growth when it is.
+  std::atomic<size_t> grown;
+  std::atomic<size_t> away;
+  // What may be given back because time has gone by, and up to when that was
+  // reckoned; when something was given back last.
+  std::atomic<int64_t> saved;
+  std::atomic<uint64_t> reckoned;
+  std::atomic<uint64_t> purged_at;
 };
 extern Budget g_budget;
 
@@ -42,31 +53,35 @@ inline size_t Read(const std::atomic<size_t>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
 
-inline constexpr size_t kMinMaxSlack = size_t{1} << 20;
-inline size_t MaxSlack() {
-  const size_t share = Read(g_budget.peak);
-  return share > kMinMaxSlack ? share : kMinMaxSlack;
-}
+void AddLive(size_t bytes);
+// Pages were taken that the kernel has to find first.
+void NoteCleanTaken(size_t bytes);
+// So much was given back.
+void NotePurged(size_t bytes);
 
+// No more than goes with what is alive.
 inline size_t Slack() {
+  const size_t half = Read(g_budget.live) / 2;
+  const size_t most = half > kMinDirty ? half : kMinDirty;
   const size_t slack = Read(g_budget.slack);
-  const size_t most = MaxSlack();
   return slack < most ? slack : most;
 }
 
+// What may stay dirty, as long as giving back costs next to nothing.
 inline size_t DirtyBound() {
   const size_t share = Read(g_budget.live) / 8;
   return (share > kMinDirty ? share : kMinDirty) + Slack();
 }
-
-// So much was given back.
-void NotePurged(size_t bytes);
-// Memory was taken whose pages the kernel has to find first.
-void NoteRegret(size_t bytes);
-inline void NoteCleanTaken(size_t bytes) {
-  if (Read(g_budget.regret) != 0) NoteRegret(bytes);
-}
 inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
+
+// Giving back costs more than it gives in a program whose memory goes up and
+// down all the time: it would fault it in again and again. So it is done
+//   - once for every byte that the process grew by, when more is free than is
+//     live: what goes up once and comes down is given back at once;
+//   - as long as it takes no more than a small share of the time.
+//
+// May `bytes` be given back, of a heap that has `live`?
+bool MayGiveBack(size_t bytes, size_t live);
 
 // The box of spans gives back its dirty free spans through this, largest
 // first, until at most `keep` bytes are dirty; with `unmap_all` also the
@@ -81,9 +96,9 @@ void Purge(size_t keep, size_t keep_supers);
 
 // The rule itself. Every free that may have released a slab or a span ends
 // here.
+HAK_COLD void PurgeToBound();
 inline void PurgeIfOverBudget() {
-  // A little more, so that the next few frees need not purge again.
-  if (HAK_UNLIKELY(OverBudget())) Purge(DirtyBound() / 4 * 3, 1);
+  if (HAK_UNLIKELY(OverBudget())) PurgeToBound();
 }
 
 }  // namespace hakmem::superslab

@@ -17,47 +17,6 @@
 
 namespace hakmem::superslab {
 
-HAK_CONSTINIT Budget g_budget = {{0}, {0}, {0}, {0}, {0}, {0}};
-HAK_CONSTINIT std::atomic<PurgeSpans> g_purge_spans{nullptr};
-
-// Lost updates between two threads only make the estimates a little older.
-void NoteRegret(size_t bytes) {
-  const size_t regret = Read(g_budget.regret);
-  const size_t taken = bytes < regret ? bytes : regret;
-  const size_t slack = Read(g_budget.slack) + taken;
-  // relaxed, both: estimates.
-  g_budget.regret.store(regret - taken, std::memory_order_relaxed);
-  g_budget.slack.store(slack < MaxSlack() ? slack : MaxSlack(),
-                       std::memory_order_relaxed);
-}
-
-void NotePurged(size_t bytes) {
-  const size_t live = Read(g_budget.live);
-  const size_t peak = Read(g_budget.peak);
-  const size_t rest = peak > bytes ? peak - bytes : 0;
-  const size_t slack = Read(g_budget.slack);
-  const size_t loss = bytes / 4;
-  // What a program gave up for good is no reason for regret when it grows
-  // again: no more counts than goes with what is alive now.
-  const size_t most = live / 2 > kMinMaxSlack ? live / 2 : kMinMaxSlack;
-  const size_t regret = Read(g_budget.regret) + bytes;
-  // relaxed, all: estimates.
-  g_budget.peak.store(live > rest ? live : rest, std::memory_order_relaxed);
-  g_budget.regret.store(regret < most ? regret : most,
-                        std::memory_order_relaxed);
-  g_budget.slack.store(slack > loss ? slack - loss : 0,
-                       std::memory_order_relaxed);
-}
-
-void Purge(size_t keep, size_t keep_supers) {
-  const size_t before = Read(g_budget.purged);
-  // acquire: pairs with the release of the box that set it.
-  PurgeSpans spans = g_purge_spans.load(std::memory_order_acquire);
-  if (spans != nullptr) spans(keep, keep_supers == 0);
-  (void)PurgeSlabs(keep, keep_supers);
-  NotePurged(Read(g_budget.purged) - before);
-}
-
 namespace {
 
 struct PoolState {
@@ -207,7 +166,7 @@ uint16_t DecommitSlabs(SuperMeta* meta, uint16_t mask) {
         SlabDescriptor& slab = meta->slabs[k].descriptor;
         const size_t bytes = DirtyBytes(&slab);
         TakeFrom(g_budget.dirty, bytes);
-        AddTo(g_budget.purged, bytes);
+        NotePurged(bytes);
         slab.clean_pages = AllPages();
         done = static_cast<uint16_t>(done | (1u << k));
       }
@@ -252,7 +211,7 @@ bool Retire(size_t super_index, SuperMeta* meta) {
     return false;
   }
   TakeFrom(g_budget.dirty, dirty);
-  AddTo(g_budget.purged, dirty);
+  NotePurged(dirty);
   return true;
 }
 
@@ -293,7 +252,6 @@ SlabDescriptor* AcquireSlab() {
     Count(mapped ? g_pool.from_mapping : g_pool.from_pool);
     const size_t dirty = DirtyBytes(slab);
     TakeFrom(g_budget.dirty, dirty);
-    NoteCleanTaken(kSlabBytes - dirty);
     return slab;
   }
 }
@@ -309,15 +267,14 @@ void ReleaseSlab(SlabDescriptor* slab) {
   Count(g_pool.released);
 }
 
-size_t PurgeSlabs(size_t keep, size_t keep_supers) {
-  if (WindowIsFixed()) return 0;
+void PurgeSlabs(size_t keep, size_t keep_supers) {
+  if (WindowIsFixed()) return;
   uint32_t expected = 0;
   // acquire: pairs with the release below; one purger is enough.
   if (!g_pool.purging.compare_exchange_strong(expected, 1,
                                               std::memory_order_acquire)) {
-    return 0;
+    return;
   }
-  const size_t before = Read(g_budget.purged);
   // relaxed: a bound, as above.
   size_t i = g_window.high_water.load(std::memory_order_relaxed);
   while (i > 0 && (keep_supers == 0 || Read(g_budget.dirty) > keep)) {
@@ -348,7 +305,6 @@ size_t PurgeSlabs(size_t keep, size_t keep_supers) {
   }
   // release: pairs with the acquire above.
   g_pool.purging.store(0, std::memory_order_release);
-  return Read(g_budget.purged) - before;
 }
 
 void LockPoolForFork() {

@@ -32,8 +32,8 @@ void ReleaseSlab(SlabDescriptor* slab);
 
 // Gives dirty slabs back to the kernel until at most `keep` bytes of free
 // memory, slabs and spans together, are dirty, and unmaps SuperSlabs that are
-// wholly free but `keep_supers`. Returns the bytes given back.
-size_t PurgeSlabs(size_t keep, size_t keep_supers);
+// wholly free but `keep_supers`.
+void PurgeSlabs(size_t keep, size_t keep_supers);
 
 // Around fork: no SuperSlab is half mapped in the child.
 void LockPoolForFork();

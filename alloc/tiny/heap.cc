@@ -22,7 +22,7 @@ SlabDescriptor** HeadOf(Heap& heap, SlabDescriptor* slab, uint8_t list) {
     case kPartial:
       return &heap.partial[ClassOf(slab)];
     case kAligned:
-      return &heap.aligned;
+      return &heap.aligned[ClassOf(slab)];
     case kFull:
       return &heap.full;
     default:
@@ -156,10 +156,14 @@ bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab, bool keep_empty) {
 
 void PublishUsedLocked(Heap& heap, size_t at_least) {
   using superslab::g_budget;
+  if (heap.fresh_bytes >= at_least) {
+    superslab::NoteCleanTaken(heap.fresh_bytes);
+    heap.fresh_bytes = 0;
+  }
   const size_t used = heap.used_bytes;
   const size_t published = heap.published_used;
   if (used >= published + at_least) {
-    superslab::AddTo(g_budget.live, used - published);
+    superslab::AddLive(used - published);
   } else if (published >= used + at_least) {
     superslab::TakeFrom(g_budget.live, published - used);
   } else {

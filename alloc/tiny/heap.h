@@ -42,7 +42,8 @@ enum SlabFlags : uint8_t {
   kKept = 2,
 };
 
-// Blocks linked through their first word.
+// Blocks linked through their first word. Without `tail` the last one links to
+// nullptr already.
 struct Chain {
   void* head = nullptr;
   void* tail = nullptr;
@@ -88,7 +89,7 @@ struct Heap {
   uint32_t id = 0;
   uint8_t kept = 0;  // slabs with kKept
   SlabDescriptor* partial[kClasses] = {};
-  SlabDescriptor* aligned = nullptr;
+  SlabDescriptor* aligned[kClasses] = {};
   SlabDescriptor* full = nullptr;
   SlabDescriptor* purging = nullptr;
   // Bytes of slabs' pages that were written, and of blocks out of the slabs:
@@ -98,6 +99,7 @@ struct Heap {
   size_t swept_floor = 0;     // the difference that the last sweep left
   size_t swept_used = 0;      // the most of used_bytes since then
   size_t published_used = 0;  // what of used_bytes is in the common budget
+  size_t fresh_bytes = 0;     // of clean pages taken, not in the budget yet
   ClassCounts counts[kClasses] = {};
 };
 
@@ -127,10 +129,10 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
 TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
                                  Chain* out);
 
-// One free block at a multiple of `alignment`, of a class, from the heap's
-// aligned slabs.
+// Free blocks at multiples of `alignment`, of a class, from the heap's aligned
+// slabs.
 TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
-                             Chain* out);
+                             unsigned want, Chain* out);
 
 // What was wrong with a block that came back.
 enum class ReturnError : uint8_t { kNone, kNotABlock, kAlreadyFree };
@@ -145,8 +147,6 @@ struct ReturnResult {
 };
 ReturnResult ReturnRunLocked(Heap& heap, SlabDescriptor* slab, void* list,
                              bool keep_empty);
-// Does a block of this slab start at `address`?
-bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address);
 // Is it marked free? (Not: in a cache, or on its way back.)
 bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address);
 // Takes what others have freed into the slab, and releases it if that was all.
@@ -178,8 +178,8 @@ bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state);
 void AddToBooksLocked(Heap& heap, SlabDescriptor* slab);
 void TakeFromBooksLocked(Heap& heap, SlabDescriptor* slab);
 
-// Adds what has changed in used_bytes to the budget that all heaps share, once
-// it is worth touching a line that all heaps share.
+// Adds what has changed in used_bytes and fresh_bytes to the budget that all
+// heaps share, once it is worth touching a line that all heaps share.
 void PublishUsedLocked(Heap& heap, size_t at_least = size_t{64} << 10);
 // Have free pages of sparse slabs become too many?
 bool SweepIsDueLocked(Heap& heap);
@@ -206,6 +206,22 @@ inline uintptr_t SlabBase(const SlabDescriptor* slab) {
 }
 inline size_t StrideBytes(const SlabDescriptor* slab) {
   return size_t{slab->stride_units} * kUnit;
+}
+inline uintptr_t FirstBlock(const SlabDescriptor* slab) {
+  return SlabBase(slab) + size_t{slab->first_units} * kUnit;
+}
+// The number of the block that starts at `address`; kNoBlock if none does.
+inline constexpr unsigned kNoBlock = ~0u;
+HAK_INLINE unsigned IndexOf(const SlabDescriptor* slab, uintptr_t address) {
+  const size_t offset = address - FirstBlock(slab);
+  if (offset >= superslab::kSlabBytes) return kNoBlock;
+  const unsigned index = DivideBy(slab->reciprocal, offset);
+  return index < slab->capacity && index * StrideBytes(slab) == offset
+             ? index
+             : kNoBlock;
+}
+inline bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address) {
+  return IndexOf(slab, address) != kNoBlock;
 }
 inline uint8_t ListOf(const SlabDescriptor* slab) {
   return slab->list.load(std::memory_order_relaxed);

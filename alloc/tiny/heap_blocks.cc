@@ -7,6 +7,7 @@
 #include "alloc/superslab/budget.h"
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/remote_word.h"
+#include "alloc/tiny/small.h"
 #include "platform/page_source.h"
 
 namespace hakmem::tiny {
@@ -15,10 +16,6 @@ namespace {
 
 using superslab::FreeBits;
 using superslab::kSlabBytes;
-
-uintptr_t FirstBlock(const SlabDescriptor* slab) {
-  return SlabBase(slab) + size_t{slab->first_units} * kUnit;
-}
 
 // Marks the pages of a block as written: those of its header byte up to those
 // of its last. False: its last page is clean and `may_touch` is not given; the
@@ -35,7 +32,7 @@ bool TouchBlock(Heap& heap, SlabDescriptor* slab, void* block, bool may_touch) {
     if ((slab->clean_pages & bit) == 0) continue;
     slab->clean_pages = static_cast<uint16_t>(slab->clean_pages & ~bit);
     heap.dirty_bytes += size_t{1} << shift;
-    superslab::NoteCleanTaken(size_t{1} << shift);
+    heap.fresh_bytes += size_t{1} << shift;
     // What a purge has zeroed says nothing about what was written there.
     if (page == (offset - 1) >> shift) StoreHeader(block, 0);
   }
@@ -66,29 +63,39 @@ bool ContentIntact(const void* block, unsigned size_class) {
          IsZeroSlot(block, kStride[size_class], sizeof(void*));
 }
 
-// The collected chain is ready to use: headers free, links set.
+void* ChainHead(const SlabDescriptor* slab) {
+  return At<void>(SlabBase(slab) + size_t{slab->chain_head} * kUnit);
+}
+
+// The collected chain is ready to use: headers free, links set, nullptr at its
+// end. If it is not much longer than what is wanted it goes as a whole: nobody
+// touches its blocks before the program does. Who wants one has no cache.
 TakeResult TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
+  void* const head = ChainHead(slab);
+  unsigned count = slab->chain_count;
   void* damaged = nullptr;
-  void* block = At<void>(SlabBase(slab) + size_t{slab->chain_head} * kUnit);
-  unsigned taken = 0;
-  while (slab->chain_count > 0 && taken < want) {
-    void* next = LoadLink(block);
-    if (HAK_UNLIKELY(!ContentIntact(block, ClassOf(slab)))) damaged = block;
-    Append(out, block);
-    ++taken;
-    --slab->chain_count;
-    block = next;
+  void* rest = nullptr;
+  if (kVariant.armour || want == 1 || count / 2 > want) {
+    if (count > want) count = want;
+    void* last = head;
+    for (unsigned i = 1; i <= count; ++i) {
+      if (HAK_UNLIKELY(!ContentIntact(last, ClassOf(slab)))) damaged = last;
+      rest = LoadLink(last);
+      if (i < count) last = rest;
+    }
+    StoreLink(last, nullptr);
   }
-  const uintptr_t rest = AddressOf(static_cast<char*>(block));
+  slab->chain_count = static_cast<uint16_t>(slab->chain_count - count);
+  const uintptr_t offset = AddressOf(static_cast<char*>(rest)) - SlabBase(slab);
   // A link that was overwritten must not make an offset out of thin air.
-  if (slab->chain_count > 0 && (rest - SlabBase(slab)) >= kSlabBytes) {
+  if (slab->chain_count > 0 && offset >= kSlabBytes) {
     platform::Die("damaged free block: its link leads out of the slab");
   }
-  slab->chain_head =
-      slab->chain_count == 0
-          ? uint16_t{0}
-          : static_cast<uint16_t>((rest - SlabBase(slab)) / kUnit);
-  return {taken, damaged};
+  slab->chain_head = slab->chain_count == 0
+                         ? uint16_t{0}
+                         : static_cast<uint16_t>(offset / kUnit);
+  *out = {head, nullptr, count};
+  return {count, damaged};
 }
 
 // Blocks of an open slab; if it has none it goes to `full`.
@@ -183,15 +190,15 @@ TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
 }
 
 TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
-                             Chain* out) {
-  // Slabs of other classes and alignments share the list: look at a few.
+                             unsigned want, Chain* out) {
+  // Slabs of other alignments share the list: look at a few.
   constexpr int kTries = 16;
-  SlabDescriptor* slab = heap.aligned;
+  SlabDescriptor* slab = heap.aligned[size_class];
   for (int i = 0; i < kTries && slab != nullptr; ++i) {
     SlabDescriptor* next = slab->next;
     const size_t layout = StrideBytes(slab) | slab->first_units * kUnit;
-    if (ClassOf(slab) == size_class && (layout & (alignment - 1)) == 0) {
-      const TakeResult result = TakeOrPutAsideLocked(heap, slab, 1, out);
+    if ((layout & (alignment - 1)) == 0) {
+      const TakeResult result = TakeOrPutAsideLocked(heap, slab, want, out);
       if (result.count > 0 || result.damaged != nullptr) return result;
     }
     slab = next;
@@ -224,17 +231,6 @@ bool CollectLocked(SlabDescriptor* slab) {
 
 namespace {
 
-// The number of the block that starts at `address`; kNoBlock if none does.
-constexpr unsigned kNoBlock = ~0u;
-HAK_INLINE unsigned IndexOf(const SlabDescriptor* slab, uintptr_t address) {
-  const size_t offset = address - FirstBlock(slab);
-  if (offset >= kSlabBytes) return kNoBlock;
-  const unsigned index = DivideBy(slab->reciprocal, offset);
-  return index < slab->capacity && index * StrideBytes(slab) == offset
-             ? index
-             : kNoBlock;
-}
-
 HAK_INLINE ReturnError MarkFree(SlabDescriptor* slab, uintptr_t address) {
   const unsigned index = IndexOf(slab, address);
   if (HAK_UNLIKELY(index == kNoBlock)) return ReturnError::kNotABlock;
@@ -249,24 +245,24 @@ HAK_INLINE ReturnError MarkFree(SlabDescriptor* slab, uintptr_t address) {
 }  // namespace
 
 void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
-  Chain chain;
-  (void)TakeChainLocked(slab, slab->chain_count, &chain);
-  void* block = chain.head;
-  for (unsigned i = 0; i < chain.count; ++i) {
-    void* next = i + 1 < chain.count ? LoadLink(block) : nullptr;
+  const unsigned count = slab->chain_count;
+  void* block = ChainHead(slab);
+  for (unsigned i = 0; i < count; ++i) {
+    void* next = LoadLink(block);
+    if (HAK_UNLIKELY(!ContentIntact(block, ClassOf(slab)))) {
+      ReportDamagedFreeBlock(block);
+    }
     if (MarkFree(slab, AddressOf(static_cast<char*>(block))) !=
         ReturnError::kNone) {
       platform::Die("double free found in a slab");
     }
     block = next;
   }
-  SetUsed(slab, UsedOf(slab) - chain.count);
-  heap.used_bytes.Subtract(chain.count * StrideBytes(slab));
-  heap.counts[ClassOf(slab)].used.Subtract(chain.count);
-}
-
-bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address) {
-  return IndexOf(slab, address) != kNoBlock;
+  slab->chain_count = 0;
+  slab->chain_head = 0;
+  SetUsed(slab, UsedOf(slab) - count);
+  heap.used_bytes.Subtract(count * StrideBytes(slab));
+  heap.counts[ClassOf(slab)].used.Subtract(count);
 }
 
 bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address) {

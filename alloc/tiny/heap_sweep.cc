@@ -125,7 +125,9 @@ size_t SweepHeap(Heap& heap) {
     for (SlabDescriptor* list : heap.partial) {
       bytes += PrepareListLocked(heap, list);
     }
-    bytes += PrepareListLocked(heap, heap.aligned);
+    for (SlabDescriptor* list : heap.aligned) {
+      bytes += PrepareListLocked(heap, list);
+    }
     if (heap.purging == nullptr) {
       NoteSweptLocked(heap);
       return 0;
@@ -145,7 +147,6 @@ size_t SweepHeap(Heap& heap) {
   // If its thread has ended meanwhile, it has left these slabs to us.
   SettleIdleHeap(heap);
   if (!done) return 0;
-  superslab::AddTo(superslab::g_budget.purged, bytes);
   superslab::NotePurged(bytes);
   return bytes;
 }
@@ -154,16 +155,19 @@ bool SweepIsDueLocked(Heap& heap) {
   const size_t sparse = SparseBytes(heap);
   if (sparse < heap.swept_floor) heap.swept_floor = sparse;
   if (heap.used_bytes > heap.swept_used) heap.swept_used = heap.used_bytes;
-  // Half of the blocks are gone: pages that had to stay then may go now.
-  if (sparse > kMinSparse && heap.used_bytes < heap.swept_used / 2) return true;
+  const size_t share = heap.used_bytes / 8;
   // The slack is the process's, not each heap's: no more of it here than goes
   // with what this heap has alive.
-  const size_t share = heap.used_bytes / 8;
   const size_t slack = superslab::Slack();
+  const size_t most = heap.used_bytes / 2;
   const size_t bound =
-      (share > kMinSparse ? share : kMinSparse) +
-      (slack < heap.used_bytes / 2 ? slack : heap.used_bytes / 2);
-  return sparse - heap.swept_floor > bound;
+      (share > kMinSparse ? share : kMinSparse) + (slack < most ? slack : most);
+  // Half of the blocks are gone: pages that had to stay then may go now.
+  const bool due =
+      sparse - heap.swept_floor > bound ||
+      (sparse > kMinSparse && heap.used_bytes < heap.swept_used / 2);
+  return due &&
+         superslab::MayGiveBack(sparse - heap.swept_floor, heap.used_bytes);
 }
 
 }  // namespace hakmem::tiny

@@ -107,7 +107,7 @@ void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
     if (slab->remote.compare_exchange_strong(
             old, word.To(SlabState::kOrphan).Pack(), std::memory_order_release,
             std::memory_order_relaxed)) {
-      superslab::AddTo(superslab::g_budget.live, bytes);
+      superslab::AddLive(bytes);
       return;
     }
     UnlinkOrphanLocked(slab);
@@ -139,13 +139,14 @@ void ForgetNotifiesLocked(Heap& heap) {
     }
     slab = next;
   }
-  for (SlabDescriptor* list : heap.partial) {
-    for (slab = list; slab != nullptr; slab = slab->next) {
-      slab->flags = static_cast<uint8_t>(slab->flags & ~kNotifyPending);
+  const auto forget = [](SlabDescriptor* list) {
+    for (; list != nullptr; list = list->next) {
+      list->flags = static_cast<uint8_t>(list->flags & ~kNotifyPending);
     }
-  }
-  for (slab = heap.aligned; slab != nullptr; slab = slab->next) {
-    slab->flags = static_cast<uint8_t>(slab->flags & ~kNotifyPending);
+  };
+  for (unsigned c = 0; c < kClasses; ++c) {
+    forget(heap.partial[c]);
+    forget(heap.aligned[c]);
   }
 }
 
@@ -187,7 +188,7 @@ void AbandonLocked(Heap& heap) {
   DrainNotifyLocked(heap);
   ReleaseKeptLocked(heap);
   for (SlabDescriptor* list : heap.partial) OrphanListLocked(heap, list);
-  OrphanListLocked(heap, heap.aligned);
+  for (SlabDescriptor* list : heap.aligned) OrphanListLocked(heap, list);
   OrphanListLocked(heap, heap.full);
   PublishUsedLocked(heap, 1);
 }

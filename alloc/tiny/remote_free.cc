@@ -86,19 +86,25 @@ void RemoteFree(SlabDescriptor* slab, const Chain& chain, Heap* mine) {
     ReleaseOrphan(slab);
     return;
   }
-  if (word.OwesNotify()) {
-    NotifyOwner(*owner, slab);
-    // The owner may sleep, and others may have freed the rest meanwhile.
-    HelpOwner(*owner, slab);
-    return;
-  }
   // From here on `slab` is only a name: it may have been released and be in
   // use again. What we do with it is checked under a lock.
-  const size_t half = used / 2u;
-  const bool crossed = word.count <= half && next.count > half;
-  // Read anew: the owner's own last free may have passed ours.
-  const bool all = next.count >= UsedOf(slab);
-  if (!all && !(crossed && next.count * stride >= kHelpBytes)) return;
+  bool help;
+  if (word.OwesNotify()) {
+    NotifyOwner(*owner, slab);
+    // Others may have freed the rest meanwhile, and the owner may sleep.
+    // relaxed: a hint.
+    const uint64_t now = slab->remote.load(std::memory_order_relaxed);
+    help = RemoteWord::Unpack(now).count >= UsedOf(slab);
+  } else if (word.state == SlabState::kOrphan) {
+    // Nobody looks at it unless we do.
+    const size_t half = used / 2u;
+    help = word.count <= half && next.count > half &&
+           next.count * stride >= kHelpBytes;
+  } else {
+    // Read anew: the owner's own last free may have passed ours.
+    help = next.count >= UsedOf(slab);
+  }
+  if (!help) return;
   if (word.state == SlabState::kOrphan) {
     if (mine != nullptr) AdoptThisOrphan(*mine, slab);
   } else if (owner != nullptr) {

@@ -21,6 +21,9 @@ namespace hakmem::tiny {
 inline constexpr size_t kMaxAlignment = 2048;
 [[nodiscard]] void* AllocateAligned(size_t alignment, size_t bytes);
 
+// Does a live block lie in a slab for AllocateAligned?
+[[nodiscard]] bool IsAligned(const void* block);
+
 // Empties the calling thread's cache; gives its heap up for good if `exiting`.
 void FlushThread(bool exiting);
 

@@ -20,8 +20,8 @@ struct Heap;
 
 // How a bin's bound grows and shrinks; touched on slow paths only.
 struct BinPolicy {
-  uint8_t limit;    // blocks that the bin may hold
-  uint8_t batch;    // blocks that the next refill asks for
+  uint16_t limit;   // blocks that the bin may hold
+  uint16_t batch;   // blocks that the next refill asks for
   uint8_t flushes;  // since the last refill
 };
 

@@ -7,6 +7,7 @@
 #include "alloc/base/thread_phase.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/tiny/armour.h"
+#include "alloc/tiny/bins.h"
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/remote_free.h"
@@ -22,7 +23,7 @@ namespace {
 // A bin holds at most this, in bytes and in blocks: an idle thread's cache
 // must not pin the pages of a heap that has gone.
 constexpr size_t kBinBytes = size_t{32} << 10;
-constexpr unsigned kBinBlocks = 255;
+constexpr unsigned kBinBlocks = 1024;
 constexpr unsigned kMinLimit = 8;
 // So many flushes without a refill in between: the class is only freed.
 constexpr uint8_t kManyFlushes = 4;
@@ -42,10 +43,6 @@ size_t LiveHere() {
                          : superslab::Read(superslab::g_budget.live);
 }
 
-unsigned Cached(unsigned c) {
-  return static_cast<unsigned>(t_cache.policy[c].limit - t_cache.room[c]);
-}
-
 // A thread that only frees needs no cache of its own; a little batching is
 // worth it as long as what it may pin is nothing against what is alive.
 unsigned IdleFloor(unsigned c) {
@@ -58,11 +55,6 @@ unsigned IdleFloor(unsigned c) {
   }
   const unsigned limit = MaxLimit(c) / 2;
   return floor < limit ? static_cast<unsigned>(floor) : limit;
-}
-
-void SetLimit(unsigned c, unsigned limit) {
-  t_cache.room[c] += static_cast<int32_t>(limit) - t_cache.policy[c].limit;
-  t_cache.policy[c].limit = static_cast<uint8_t>(limit);
 }
 
 // For statistics, which must not read another thread's cache.
@@ -100,14 +92,18 @@ class RemoteGroups {
   RemoteGroups& operator=(const RemoteGroups&) = delete;
 
   void Add(SlabDescriptor* slab, void* block) {
-    unsigned i = 0;
-    while (i < count_ && slabs_[i] != slab) ++i;
+    // What was freed in a row mostly lies in one slab.
+    unsigned i = last_;
+    if (HAK_UNLIKELY(i >= count_ || slabs_[i] != slab)) {
+      for (i = 0; i < count_ && slabs_[i] != slab;) ++i;
+    }
     if (i == kGroups) {
       i = oldest_++ % kGroups;
       Push(i);
       chains_[i] = Chain{};
     }
     if (i == count_) ++count_;
+    last_ = i;
     slabs_[i] = slab;
     Chain& chain = chains_[i];
     if (chain.tail == nullptr) {
@@ -127,6 +123,7 @@ class RemoteGroups {
   Heap* mine_;
   unsigned count_ = 0;
   unsigned oldest_ = 0;
+  unsigned last_ = 0;
   SlabDescriptor* slabs_[kGroups];
   Chain chains_[kGroups];
 };
@@ -223,7 +220,7 @@ bool LiveHasFallen() {
 
 // Installs a refill in an empty bin and hands out its first block.
 void* InstallChain(unsigned c, const Chain& chain) {
-  StoreLink(chain.tail, nullptr);
+  if (chain.tail != nullptr) StoreLink(chain.tail, nullptr);
   BinPolicy& policy = t_cache.policy[c];
   policy.flushes = 0;
   t_cache.head[c] = chain.head;
@@ -231,7 +228,7 @@ void* InstallChain(unsigned c, const Chain& chain) {
   if (t_cache.room[c] < 0) SetLimit(c, Cached(c));
   const unsigned next = policy.batch * 2u;
   policy.batch =
-      static_cast<uint8_t>(next > MaxLimit(c) / 2 ? MaxLimit(c) / 2 : next);
+      static_cast<uint16_t>(next > MaxLimit(c) / 2 ? MaxLimit(c) / 2 : next);
   void* block = chain.head;
   t_cache.head[c] = LoadLink(block);
   ++t_cache.room[c];
@@ -264,12 +261,6 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   return true;
 }
 
-Heap* OwnHeap() {
-  if (!MayCache()) return nullptr;
-  if (t_cache.heap == nullptr) t_cache.heap = AcquireHeap();
-  return t_cache.heap;
-}
-
 // One block, without a cache: for threads that must not have one.
 void* AllocateUncached(Heap& heap, unsigned c) {
   Chain chain;
@@ -279,6 +270,12 @@ void* AllocateUncached(Heap& heap, unsigned c) {
 }
 
 }  // namespace
+
+Heap* OwnHeap() {
+  if (!MayCache()) return nullptr;
+  if (t_cache.heap == nullptr) t_cache.heap = AcquireHeap();
+  return t_cache.heap;
+}
 
 void* MallocSlow(size_t bytes) {
   const unsigned c = ClassFor(bytes);
@@ -321,7 +318,7 @@ HAK_NOINLINE void FlushSlow(size_t size_class) {
     unsigned limit = policy.limit;
     if (policy.flushes >= kManyFlushes) {
       limit /= 2;
-      policy.batch = static_cast<uint8_t>(policy.batch / 2);
+      policy.batch = static_cast<uint16_t>(policy.batch / 2);
       const unsigned floor = IdleFloor(c);
       if (limit < floor) limit = floor;
     }
@@ -342,40 +339,6 @@ void FlushThread(bool exiting) {
     if (heap != nullptr) AbandonHeap(heap);
   }
   superslab::PurgeIfOverBudget();
-}
-
-void* AllocateAligned(size_t alignment, size_t bytes) {
-  const unsigned c = ClassFor(bytes);
-  void* cached = t_cache.head[c];
-  if (cached != nullptr &&
-      (AddressOf(static_cast<char*>(cached)) & (alignment - 1)) == 0) {
-    if (LoadHeader(cached) != FreeToken(c)) ReportDamagedFreeBlock(cached);
-    t_cache.head[c] = LoadLink(cached);
-    ++t_cache.room[c];
-    StoreHeader(cached, LiveToken(c));
-    return cached;
-  }
-  Heap* heap = OwnHeap();
-  if (heap == nullptr) heap = SharedHeap();
-  if (heap == nullptr) return nullptr;
-  TakeResult result;
-  Chain chain;
-  {
-    LockHolder hold(heap->lock);
-    DrainNotifyLocked(*heap);
-    result = TakeAlignedLocked(*heap, c, alignment, &chain);
-  }
-  if (result.count == 0 && result.damaged == nullptr) {
-    SlabDescriptor* slab = superslab::AcquireSlab();
-    if (slab == nullptr) return nullptr;
-    LockHolder hold(heap->lock);
-    InitSlabLocked(*heap, slab, c, AlignUp(kStride[c], alignment), alignment,
-                   kAligned);
-    result = TakeBlocksLocked(*heap, slab, 1, &chain);
-  }
-  if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
-  StoreHeader(chain.head, LiveToken(c));
-  return chain.head;
 }
 
 void TrimAllHeaps() {

@@ -10,7 +10,9 @@
 
 #include "alloc/base/pointers.h"
 #include "alloc/large/large.h"
+#include "alloc/large/span_cache.h"
 #include "alloc/superslab/window.h"
+#include "alloc/tiny/aligned_shape.h"
 #include "alloc/tiny/armour.h"
 #include "alloc/tiny/small.h"
 #include "alloc/tiny/zero_size.h"
@@ -112,7 +114,9 @@ void* SmallAligned(size_t alignment, size_t bytes) {
     const size_t whole = tiny::WithSlack(bytes);
     void* block = tiny::AllocateAligned(alignment, whole);
     if (block != nullptr) {
-      tiny::Arm(block, tiny::kStride[tiny::ClassFor(whole)], bytes);
+      tiny::Arm(block,
+                tiny::kStride[tiny::ShapeFor(alignment, whole).size_class],
+                bytes);
     }
     return block;
   }
@@ -123,10 +127,14 @@ void* Aligned(size_t alignment, size_t bytes) {
   constexpr size_t kMost = kVariant.armour ? tiny::kMaxArmoured : kMaxSmall;
   if (alignment <= tiny::kUnit) return Malloc(bytes);
   if (bytes > kMaxBytes - alignment) return OutOfMemory();
-  void* block;
+  void* block = nullptr;
   if (alignment <= tiny::kMaxAlignment && bytes <= kMost) {
     block = SmallAligned(alignment, bytes);
-  } else {
+  } else if (!kVariant.armour && alignment <= large::kUnitBytes &&
+             bytes - 1 < large::kMaxCachedBytes) {
+    block = large::AllocateCached(bytes, 0);
+  }
+  if (block == nullptr) {
     block = large::Allocate(bytes, alignment).pointer;
   }
   return block != nullptr ? block : OutOfMemory();
@@ -141,8 +149,10 @@ bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict) {
   if constexpr (kVariant.armour) return bytes == UsableOf(pointer, verdict);
   if (!verdict.small) return bytes <= UsableOf(pointer, verdict);
   const unsigned c = verdict.size_class;
-  return bytes <= tiny::UsableBytes(c) &&
-         (c == 0 || bytes > tiny::UsableBytes(c - 1) / 2);
+  // Aligned ones may be of a larger class than their size asks for.
+  const size_t least =
+      c == 0 || tiny::IsAligned(pointer) ? 0 : tiny::UsableBytes(c - 1) / 2;
+  return bytes <= tiny::UsableBytes(c) && bytes >= least;
 }
 
 // Can the block stay where it is? A small one does if at most half of it would
@@ -174,14 +184,22 @@ void* Slow::Malloc(size_t bytes) {
     }
     block = tiny::MallocSlow(bytes);
   } else if (bytes <= kMaxBytes) {
-    // Small blocks have their code within; large ones elsewhere.
-    if constexpr (kVariant.armour) bytes -= tiny::kCodeBytes;
+    if constexpr (kVariant.armour) {
+      // Small blocks have their code within; large ones elsewhere.
+      bytes -= tiny::kCodeBytes;
+    } else if (HAK_LIKELY(bytes <= large::kMaxCachedBytes)) {
+      block = large::AllocateCached(bytes, large::kMaxColor);
+      if (HAK_LIKELY(block != nullptr)) return block;
+    }
     block = large::Allocate(bytes, tiny::kUnit).pointer;
   }
   return HAK_LIKELY(block != nullptr) ? block : OutOfMemory();
 }
 
 void Slow::Free(void* pointer) {
+  if constexpr (!kVariant.armour) {
+    if (HAK_LIKELY(large::FreeCached(pointer))) return;
+  }
   if (pointer == nullptr) return;
   const Verdict verdict = Judge(pointer, "free");
   if (verdict.small) {
@@ -212,6 +230,10 @@ void* Calloc(size_t count, size_t size) {
   if (bytes <= kMaxSmall) {
     void* block = Malloc(bytes);
     return block == nullptr ? nullptr : memset(block, 0, bytes);
+  }
+  if (bytes <= large::kMaxCachedBytes) {
+    void* block = large::AllocateCached(bytes, large::kMaxColor);
+    if (block != nullptr) return memset(block, 0, bytes);
   }
   const large::Block block = large::Allocate(bytes, tiny::kUnit);
   if (block.pointer == nullptr) return OutOfMemory();

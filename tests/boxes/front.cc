@@ -69,7 +69,7 @@ void CheckHeap(tiny::Heap& heap) {
     }
   };
   for (superslab::SlabDescriptor* list : heap.partial) walk(list);
-  walk(heap.aligned);
+  for (superslab::SlabDescriptor* list : heap.aligned) walk(list);
   walk(heap.full);
   if (used != heap.used_bytes) platform::Die("used_bytes of a heap is wrong");
   if (dirty != heap.dirty_bytes) platform::Die("dirty_bytes is wrong");

@@ -139,7 +139,7 @@ void BudgetBoundsDirtyMemory() {
     PurgeIfOverBudget();
     ASSERT_LE(Read(g_budget.dirty), DirtyBound());
   }
-  EXPECT_LE(Read(g_budget.dirty), kMinDirty + MaxSlack());
+  EXPECT_LE(Read(g_budget.dirty), kMinDirty);
   Purge(0, 0);
   EXPECT_EQ(Read(g_budget.dirty), 0u);
   // And the address space comes back.
