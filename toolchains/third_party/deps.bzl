@@ -4,6 +4,7 @@ load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load(":absl.bzl", "distro_absl")
 load(":allocators.bzl", "hakmem_bench_allocators")
 load(":debian_library.bzl", "debian_library", "debian_library_fetched")
+load(":debian_sources.bzl", "debian_sources")
 
 _GITHUB = "https://github.com/"
 
@@ -105,6 +106,18 @@ def _daemon_libraries():
         unpack_arches = ["aarch64"],
     )
 
+def _debian_daemons():
+    debian_sources(
+        name = "debian_sources",
+        packages = [
+            "busybox",
+            "dnsmasq",
+            "lighttpd",
+            "mosquitto",
+            "redis",
+        ],
+    )
+
 def hakmem_dependencies(distro):
     """Declares every external repository.
 
@@ -114,4 +127,5 @@ def hakmem_dependencies(distro):
     _rules(distro)
     _test_libraries(distro)
     _daemon_libraries()
+    _debian_daemons()
     hakmem_bench_allocators()
