@@ -4,6 +4,7 @@ load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load(":absl.bzl", "distro_absl")
 load(":allocators.bzl", "hakmem_bench_allocators")
 load(":debian_library.bzl", "debian_library", "debian_library_fetched")
+load(":debian_program.bzl", "debian_program")
 load(":debian_sources.bzl", "debian_sources")
 
 _GITHUB = "https://github.com/"
@@ -116,6 +117,11 @@ def _debian_daemons():
             "mosquitto",
             "redis",
         ],
+    )
+    debian_program(
+        name = "apache_bench",
+        package = "apache2-utils",
+        program = "ab",
     )
 
 def hakmem_dependencies(distro):
