@@ -11,14 +11,15 @@ pid=""
 declare -A peak=()
 
 clean_up() {
-  [[ -z "${pid}" ]] || kill -KILL "${pid}" 2> /dev/null
+  # shellcheck disable=SC2046  # one word each
+  kill -KILL $(jobs -p) 2> /dev/null
   rm -rf "${W}"
 }
 trap clean_up EXIT
 
 fail() {
   echo "FAILED: $*" >&2
-  [[ ! -s "${W}/server.log" ]] || tail -n 20 "${W}/server.log" >&2
+  tail -n 20 "${W}"/server.* 2> /dev/null >&2
   exit 1
 }
 
@@ -47,7 +48,7 @@ start() {
   for try in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 12000))
     answers && continue
-    serve > "${W}/server.log" 2>&1 &
+    serve > "${W}/server.${port}" 2>&1 &
     pid=$!
     for ((i = 0; i < 300; i++)); do
       kill -0 "${pid}" 2> /dev/null || continue 2
@@ -70,7 +71,7 @@ stop() {
   wait "${pid}" || code=$?
   pid=""
   [[ "${code}" -eq "${1:-0}" ]] || fail "it ended with ${code}"
-  ! grep '^hakmem:' "${W}/server.log" || fail "hakmem has something to say"
+  ! grep -h '^hakmem:' "${W}"/server.* || fail "hakmem has something to say"
 }
 
 report() {
