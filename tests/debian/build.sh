@@ -37,10 +37,11 @@ step() {
 
 # Keeps what was linked, without debug information; the check needs symbols.
 keep() {
-  local program
+  local program name
   mkdir -p "${out}/$1"
   for program in "${PROGRAMS[@]}"; do
-    "${OBJCOPY}" --strip-debug "${program}" "${out}/$1/${program##*/}"
+    name="${program##*/}"
+    "${OBJCOPY}" --strip-debug "${program}" "${out}/$1/${name%_unstripped}"
   done
 }
 
