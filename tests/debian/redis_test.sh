@@ -56,6 +56,10 @@ survives() {
   [[ "$(info persistence rdb_last_bgsave_status)" == ok ]] || fail "the child"
   stop
   start
+  # It listens before it has read the file.
+  while [[ "$(cli ping)" == LOADING* ]]; do
+    sleep 0.1
+  done
   [[ "$(cli dbsize)" == "${keys}" ]] || fail "$(cli dbsize) keys, not ${keys}"
   [[ "$(cli debug digest)" == "${sum}" ]] || fail "other data after a restart"
 }

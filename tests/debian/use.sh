@@ -8,6 +8,7 @@ readonly CHECK="${PWD}/toolchains/check/tool/hakmem-check"
 readonly RUN="${HAKMEM_RUNNER:-}"
 readonly W="$(mktemp -d "${TEST_TMPDIR:-/tmp}/debian.XXXXXX")"
 pid=""
+of=""
 declare -A peak=()
 
 clean_up() {
@@ -66,6 +67,7 @@ peak_of() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"; }
 # Ends the daemon as init does; keeps its peak RSS.
 stop() {
   local code=0
+  [[ "$(readlink "/proc/${pid}/exe")" != *qemu* ]] || of=", qemu's included,"
   peak[${malloc}]="$(peak_of "${pid}")"
   kill -TERM "${pid}"
   wait "${pid}" || code=$?
@@ -75,6 +77,6 @@ stop() {
 }
 
 report() {
-  echo "$1: peak RSS ${peak[hakmem]} KiB with hakmem," \
+  echo "$1: peak RSS${of} ${peak[hakmem]} KiB with hakmem," \
     "${peak[libc]} KiB with libc's malloc"
 }
