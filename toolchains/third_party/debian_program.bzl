@@ -1,32 +1,22 @@
 """A program that a Debian package installs, for tests: //:NAME.
 
-Where it is not installed the target is incompatible, and what needs it is
-skipped.
+Where it is not installed the target is incompatible, so that what needs it is
+skipped, and that is said.
 """
 
 _FOUND = """
-package(default_visibility = ["//visibility:public"])
-
 filegroup(
     name = "{name}",
     srcs = ["bin/{name}"],
+    visibility = ["//visibility:public"],
 )
 """
 
-# Bazel names the constraint when it is asked why.
 _MISSING = """
-package(default_visibility = ["//visibility:public"])
-
-constraint_setting(name = "installed")
-
-constraint_value(
-    name = "the_package_{package}_is_not_installed",
-    constraint_setting = ":installed",
-)
-
-filegroup(
+cc_library(
     name = "{name}",
-    target_compatible_with = [":the_package_{package}_is_not_installed"],
+    target_compatible_with = ["@platforms//:incompatible"],
+    visibility = ["//visibility:public"],
 )
 """
 
@@ -35,10 +25,14 @@ def _impl(rctx):
     program = rctx.path("/usr/bin/" + name)
     if program.exists:
         rctx.symlink(program, "bin/" + name)
-    rctx.file("BUILD.bazel", (_FOUND if program.exists else _MISSING).format(
-        name = name,
-        package = rctx.attr.package,
-    ))
+        rctx.file("BUILD.bazel", _FOUND.format(name = name))
+        return
+
+    # A sentence for who wonders about SKIPPED.
+    # buildifier: disable=print
+    print(("%s is not installed (Debian: %s): the tests that need it are " +
+           "skipped") % (name, rctx.attr.package))
+    rctx.file("BUILD.bazel", _MISSING.format(name = name))
 
 # Looked at again whenever a Bazel server starts.
 debian_program = repository_rule(

@@ -12,16 +12,10 @@ filegroup(
 )
 """
 
-# Bazel names the constraint when it is asked why.
 _MISSING = """
-constraint_value(
-    name = "apt_could_not_fetch_the_source_of_{name}",
-    constraint_setting = ":fetched",
-)
-
-filegroup(
+cc_library(
     name = "{name}",
-    target_compatible_with = [":apt_could_not_fetch_the_source_of_{name}"],
+    target_compatible_with = ["@platforms//:incompatible"],
 )
 """
 
@@ -29,10 +23,7 @@ def _impl(rctx):
     script = rctx.path(rctx.attr._script)
     command = ["bash", str(script)] + rctx.attr.packages
     result = rctx.execute(command, timeout = 300)
-    build = [
-        'package(default_visibility = ["//visibility:public"])',
-        'constraint_setting(name = "fetched")',
-    ]
+    build = ['package(default_visibility = ["//visibility:public"])']
     for name in rctx.attr.packages:
         if rctx.path(name).exists and result.return_code == 0:
             build.append(_FETCHED.format(name = name))
