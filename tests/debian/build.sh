@@ -26,7 +26,7 @@ if [[ "${libc}" == musl ]]; then
 fi
 export CC="${cc[*]}"
 export LDFLAGS="-static ${W}/lib/hakmem.o @${W}/lib/wrap.opts"
-readonly JOBS=2
+export JOBS=2
 
 step() {
   "$@" >> "${log}" 2>&1 && return

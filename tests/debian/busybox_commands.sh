@@ -1,5 +1,6 @@
-# shellcheck shell=sh disable=all  # for Busybox's ash; one command on a line
-# Run in an empty folder; what it prints is in busybox_commands.expected. Every
+# shellcheck shell=sh disable=all  # for Busybox's ash
+# One command on a line; what belongs to the one before begins with a space. Run
+# in an empty folder; what it prints is in busybox_commands.expected. Every
 # command is one of Busybox itself. The last ones leave their peak RSS in peak.
 seq 1 100000 > numbers
 wc -l numbers
@@ -94,7 +95,8 @@ mkdir x y z
 tar -xf tree.tar -C x
 tar -xzf tree.tgz -C y
 tar -xjf tree.tbz -C z
-diff -r x/tree tree && diff -r y/tree tree && diff -r z/tree tree && echo unpacked
+diff -r x/tree tree && diff -r y/tree tree &&
+  diff -r z/tree tree && echo unpacked
 find tree | cpio -o -H newc > tree.cpio 2> /dev/null
 (mkdir w && cd w && cpio -i -d 2> /dev/null < ../tree.cpio)
 diff -r w/tree tree && echo unpacked
@@ -131,18 +133,24 @@ grep -w -m 2 10 numbers
 grep -A 1 -B 1 '^500$' numbers
 grep -q nothing numbers || echo nothing
 awk '{ s += $1 } END { print s }' numbers
-awk '{ a[$1 % 1000] = a[$1 % 1000] " " $1 } END { print length(a[7]), a[999] }' numbers | cut -c 1-60
+awk '{ a[$1 % 1000] = a[$1 % 1000] " " $1 }
+  END { print length(a[7]), a[999] }' numbers | cut -c 1-60
 awk '{ l = l $1 } END { print length(l) }' tree/a/5
-awk 'BEGIN { for (i = 0; i < 20000; i++) a["key" i] = i; for (k in a) if (k ~ /9$/) delete a[k]; print length(a) }'
-awk '{ n = split($0, d, ""); for (i = 1; i <= n; i++) c[d[i]]++ } END { for (i = 0; i < 10; i++) printf "%d ", c[i]; print "" }' numbers
+awk 'BEGIN { for (i = 0; i < 20000; i++) a["key" i] = i
+  for (k in a) if (k ~ /9$/) delete a[k]; print length(a) }'
+awk '{ n = split($0, d, ""); for (i = 1; i <= n; i++) c[d[i]]++ }
+  END { for (i = 0; i < 10; i++) printf "%d ", c[i]; print "" }' numbers
 awk -F 5 'NF > 3 { n++ } END { print n }' numbers
 awk '{ gsub(/[13579]/, "odd"); n += length($0) } END { print n }' numbers
 awk '{ print substr($0, 2, 2) > "by." length($0) }' numbers
 wc -l by.* | sort
-awk 'BEGIN { while ((getline x < "numbers") > 0) if (x % 9999 == 0) s = s x; close("numbers"); print s }'
+awk 'BEGIN { while ((getline x < "numbers") > 0) if (x % 9999 == 0) s = s x
+  close("numbers"); print s }'
 awk 'BEGIN { printf "%s %5.2f %x %c %-4d|\n", "text", 3.14159, 255, 65, 7 }'
-awk 'function f(n) { return n < 2 ? n : f(n - 1) + f(n - 2) } BEGIN { print f(20) }'
-awk 'BEGIN { print toupper("up"), tolower("DOWN"), index("abcd", "c"), match("xxabc", /abc/) }'
+awk 'function f(n) { return n < 2 ? n : f(n - 1) + f(n - 2) }
+  BEGIN { print f(20) }'
+awk 'BEGIN { print toupper("up"), tolower("DOWN"), index("abcd", "c"),
+  match("xxabc", /abc/) }'
 awk 'BEGIN { s = sprintf("%2000s", "x"); print length(s s s) }'
 awk -v x=5 -v y=7 'BEGIN { print x ^ y, int(x / y), x % y }'
 awk 'NR % 20000 == 0' numbers
@@ -150,7 +158,8 @@ bc << EOF
 2 ^ 400
 EOF
 echo 'scale = 60; 4 * a(1)' | bc -l
-printf 'define f(n) {\nif (n < 2) return 1; return n * f(n - 1);\n}\nf(60)\n' | bc
+printf 'define f(n) {\nif (n < 2) return 1; return n * f(n - 1);\n}\nf(60)\n' |
+  bc
 echo '3 4 + 5 * p' | dc
 echo '100 k 2 v p' | dc
 expr 6 \* 7
@@ -198,7 +207,8 @@ i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); done; echo $i
 s=; for i in $(seq 1 2000); do s="$s $i"; done; echo ${#s}
 set -- $(cat numbers | head -n 5000); echo $# $5000
 shift 4000; echo $# $1
-f() { local x="$1"; [ $x -eq 0 ] && return; f $((x - 1)); echo $x; }; f 200 | wc -l
+f() { local x="$1"; [ $x -eq 0 ] && return; f $((x - 1)); echo $x; }
+f 200 | wc -l
 v=$(cat numbers); echo ${#v}
 v=${v#1}; echo ${#v}
 v=${v%100000}; echo ${#v}
@@ -221,9 +231,11 @@ type f | head -n 1
 getopts ab: option -a && echo $option
 echo 'print me' | sh -c 'cat'
 sh -c 'echo $0 $#' name 1 2 3
-eval "$(awk 'BEGIN { for (i = 0; i < 2000; i++) print "v" i "=" i * i }')"; echo $v1999
+eval "$(awk 'BEGIN { for (i = 0; i < 2000; i++) print "v" i "=" i * i }')"
+echo $v1999
 unset v; echo ${v-unset}
 rm -rf tree other by.* made.*
 ls | wc -l
-awk '{ a[$1] = $1 "" $1 } END { while ((getline l < "/proc/self/status") > 0) if (l ~ /VmHWM/) print l }' numbers > peak
+awk '{ a[$1] = $1 "" $1 } END { while ((getline l < "/proc/self/status") > 0)
+  if (l ~ /VmHWM/) print l }' numbers > peak
 grep VmHWM /proc/$$/status >> peak

@@ -20,11 +20,12 @@ run() {
     > "${W}/out" 2> "${W}/err" || fail "the script ends with $?"
   diff "${HERE}/busybox_commands.expected" "${W}/out" || fail "other output"
   [[ ! -s "${W}/err" ]] || fail "errors: $(cat "${W}/err")"
-  peak[${malloc}]="$(sed 's/[^0-9]//g' "${W}/${malloc}/folder/peak" | paste -sd /)"
+  peak[${malloc}]="$(sed 's/[^0-9]//g' "${W}/${malloc}/folder/peak" |
+    paste -sd /)"
   rm -r "${W:?}/${malloc}"
 }
 
-commands="$(grep -vc '^#' "${HERE}/busybox_commands.sh")"
+commands="$(grep -c '^[^ #]' "${HERE}/busybox_commands.sh")"
 [[ "${commands}" -ge 200 ]] || fail "only ${commands} commands"
 proved busybox
 for ((round = 0; round < $1; round++)); do

@@ -1,8 +1,8 @@
 #!/bin/bash
-# debian_sources.sh PACKAGE...: puts the files of each Debian source package into
-# a folder of its name here, by apt and from where this machine's apt gets its
-# binary packages. What could not be had has PACKAGE.missing instead, and in it
-# the reason. The system's apt is not changed: it has no deb-src entries as a
+# debian_sources.sh PACKAGE...: puts the files of each Debian source package
+# into a folder of its name here, by apt and from where this machine's apt gets
+# its binary packages. What could not be had has PACKAGE.missing instead, and in
+# it the reason. The system's apt is not changed: it has no deb-src entries as a
 # rule, so the lists of sources are fetched into a folder here, and removed.
 set -u
 
@@ -12,6 +12,7 @@ trap 'rm -rf "${APT}"' EXIT
 
 # The files that say where Debian's packages come from, not other people's.
 origins() {
+  # shellcheck disable=SC2016  # apt expands this one
   apt-get indextargets --format '$(SOURCESENTRY)' 'Created-By: Packages' \
     'Origin: Debian' | sed 's/:[0-9]*$//' | sort -u
 }
