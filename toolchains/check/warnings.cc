@@ -1,5 +1,7 @@
 #include "toolchains/check/warnings.h"
 
+#include <elf.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,11 +43,22 @@ void WarnAboutLibc(ElfFile* file, const LibcArchive* libc, Report* report) {
   }
 }
 
+// Seen with gold of binutils 2.40; hakmem has no part in it.
+void WarnAboutLinker(const ElfFile& file, const SymbolIndex& symbols,
+                     Report* report) {
+  if (report->linker != "gold" || file.machine() != EM_AARCH64) return;
+  if (!symbols.Has("__cxa_throw")) return;
+  report->warnings.emplace_back(
+      "Static aarch64 programs of gold abort at the first C++ exception, with "
+      "any malloc; link with another linker.");
+}
+
 }  // namespace
 
 void Warn(ElfFile* file, const SymbolIndex& symbols, const Evidence& evidence,
           Report* report) {
   WarnAboutLibc(file, evidence.libc, report);
+  WarnAboutLinker(*file, symbols, report);
   if (report->libc == "musl" || !symbols.Has("_dl_open")) return;
   std::vector<std::string> loaders;
   for (const std::string_view name : kLoadsLibraries) {
