@@ -1,4 +1,7 @@
-"""static_archives: what a program is made of, for a script that links it."""
+"""static_archives: what a program is made of, for a script that links it.
+
+The headers of its libraries are there as well, for a script that compiles it.
+"""
 
 def _impl(ctx):
     outs = []
@@ -18,7 +21,11 @@ def _impl(ctx):
             outs.append(out)
     return [DefaultInfo(
         files = depset(outs),
-        runfiles = ctx.runfiles(files = outs),
+        runfiles = ctx.runfiles(
+            files = outs,
+            transitive_files = ctx.attr.target[CcInfo]
+                .compilation_context.headers,
+        ),
     )]
 
 static_archives = rule(

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The daemon, made of other people's archives, through every linker and link
-# mode: closed, and it answers a replay.
+# mode, also compiled for link-time optimization: closed, and it answers a
+# replay.
 set -u
 # shellcheck source=tests/link/link.sh
 source "${PWD}/tests/link/link.sh"
@@ -26,29 +27,81 @@ answers() {
   wait "${pid}" || bad "${what}: exit $?: $(cat "${W}/said")"
 }
 
+# try LINKER MODE COMPILER_WORD...: with what is in program[].
 try() {
   local linker="$1" mode="$2"
   shift 2
-  linked "${cc[@]}" "-${mode}" "-fuse-ld=${linker}" "$@" \
-    -Wl,--whole-archive "${ARCHIVES}"/*.lo -Wl,--no-whole-archive \
+  linked "$@" "-${mode}" "-fuse-ld=${linker}" "${program[@]}" \
     -Wl,--start-group "${ARCHIVES}"/*.a -Wl,--end-group -lm -lpthread -ldl \
     "${H}/lib/hakmem.o" "${WRAP}" -o "${W}/open" || return
   check 0 closed --variant "${variant}" "${W}/open"
   answers
 }
 
+# matrix_test.sh says why not.
+makes_pie() { [[ "$1" != gold ]]; }
+reads_gcc() { [[ "$1" != lld ]]; }
+reads_clang() {
+  [[ ${#clang[@]} -ne 0 ]] &&
+    [[ "$1" == lld || -e /usr/lib/llvm-14/lib/LLVMgold.so ]]
+}
+
+# sources GCC_OR_CLANG...: compiles the daemon's own files with -flto.
+sources() {
+  local file
+  program=()
+  for file in "${DAEMON}"/*.c; do
+    linked "$@" -flto -O2 -w -D_GNU_SOURCE "-I${PWD}" "${includes[@]}" \
+      -c "${file}" -o "${W}/${file##*/}.o"
+    program+=("${W}/${file##*/}.o")
+  done
+}
+
+includes=()
+for folder in "${PWD}"/../{libevent,lua,sqlite3}/include/*/{,lua5.4/}; do
+  [[ ! -d "${folder}" ]] || includes+=("-I${folder}")
+done
+linkers=()
 for linker in bfd gold lld mold; do
-  if ! have "ld.${linker}" && ! have "${triplet}-ld.${linker}"; then
+  if have "ld.${linker}" || have "${triplet}-ld.${linker}"; then
+    linkers+=("${linker}")
+  else
     skip "${linker} is not installed"
+  fi
+done
+
+program=('-Wl,--whole-archive' "${ARCHIVES}"/*.lo '-Wl,--no-whole-archive')
+for linker in "${linkers[@]}"; do
+  what="the daemon, ${linker}, static"
+  try "${linker}" static "${cc[@]}"
+  what="the daemon, ${linker}, static, --gc-sections"
+  try "${linker}" static "${cc[@]}" -Wl,--gc-sections
+  what="the daemon, ${linker}, static-pie"
+  ! makes_pie "${linker}" || try "${linker}" static-pie "${cc[@]}"
+done
+
+what="the daemon's files, GCC's -flto"
+sources "${cc[@]}"
+for linker in "${linkers[@]}"; do
+  reads_gcc "${linker}" || continue
+  for mode in static static-pie; do
+    what="the daemon, ${linker}, ${mode}, GCC's LTO"
+    [[ "${mode}" == static ]] || makes_pie "${linker}" || continue
+    try "${linker}" "${mode}" "${cc[@]}" -flto -O2
+  done
+done
+
+what="the daemon's files, Clang's -flto"
+[[ ${#clang[@]} -eq 0 ]] || sources "${clang[@]}"
+for linker in "${linkers[@]}"; do
+  if ! reads_clang "${linker}"; then
+    skip "the daemon, ${linker}, Clang's LTO: Clang or its plugin is missing"
     continue
   fi
-  what="the daemon, ${linker}, static"
-  try "${linker}" static
-  what="the daemon, ${linker}, static, --gc-sections"
-  try "${linker}" static -Wl,--gc-sections
-  # matrix_test.sh says why not.
-  [[ "${linker}" != gold ]] || continue
-  what="the daemon, ${linker}, static-pie"
-  try "${linker}" static-pie
+  for mode in static static-pie; do
+    what="the daemon, ${linker}, ${mode}, Clang's LTO"
+    [[ "${mode}" == static ]] || makes_pie "${linker}" || continue
+    try "${linker}" "${mode}" "${clang[@]}" -flto -O2 "-B${W}/bin"
+  done
 done
 finish
