@@ -30,7 +30,7 @@ def _impl(rctx):
             continue
         why = result.stderr
         if rctx.path(name + ".missing").exists:
-            why = rctx.read(name + ".missing")
+            why = rctx.read(name + ".missing") or why
 
         # A sentence for who wonders about SKIPPED.
         # buildifier: disable=print

@@ -34,7 +34,10 @@ for package in "$@"; do
   if ! (cd "${package}" && apt-get "${options[@]}" source --download-only \
     "${package}") > "${APT}/log.${package}" 2>&1; then
     rm -rf "${package}"
-    cat "${APT}/log" "${APT}/log.${package}" | grep -E '^[EW]:' | tail -n 1 \
-      > "${package}.missing"
+    # Without a network it is the lists that could not be had.
+    {
+      grep -m 1 'Failed to fetch' "${APT}/log"
+      grep '^E:' "${APT}/log.${package}"
+    } | head -n 1 > "${package}.missing"
   fi
 done
