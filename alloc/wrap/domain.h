@@ -12,12 +12,15 @@
 
 #include "alloc/base/variant.h"
 #include "platform/cpu.h"
+#include "platform/libc_kind.h"
 
 // Never referenced where domain_route is off, so that libc's heap is not even
 // linked there.
 extern "C" {
 void __real_free(void* pointer);
 void* __real_realloc(void* pointer, size_t bytes);
+void __real___libc_free(void* pointer);
+void* __real___libc_realloc(void* pointer, size_t bytes);
 size_t __real_malloc_usable_size(void* pointer);
 }
 
@@ -54,7 +57,17 @@ struct Domain<true> {
     if (n < ForeignFrees::kSites) {
       frees.sites[n].store(caller, std::memory_order_relaxed);
     }
-    __real_free(pointer);
+    // musl's free and realloc hold no heap: they call the names that --wrap
+    // sends to us, and the pointer would go round for ever.
+    if constexpr (platform::kGlibc) {
+      __real_free(pointer);
+    } else {
+      __real___libc_free(pointer);
+    }
+  }
+  static void* Realloc(void* pointer, size_t bytes) {
+    if constexpr (platform::kGlibc) return __real_realloc(pointer, bytes);
+    return __real___libc_realloc(pointer, bytes);
   }
 };
 

@@ -248,7 +248,7 @@ void* Realloc(void* pointer, size_t bytes) {
                     verdict.ownership != Ownership::kForeign;
   if (!ours) {
     if constexpr (kRoutesForeign) {
-      return __real_realloc(pointer, bytes);
+      return Domain<true>::Realloc(pointer, bytes);
     } else {
       ReportForeign(pointer, "realloc");
     }
