@@ -25,6 +25,7 @@ struct Budget {
   std::atomic<size_t> regret;
   std::atomic<size_t> slack;
   std::atomic<size_t> peak;  // of `live`, lowered by every byte that is purged
+  std::atomic<size_t> purges;  // that gave something back: a gauge
 };
 extern Budget g_budget;
 

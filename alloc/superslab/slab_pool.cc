@@ -17,7 +17,7 @@
 
 namespace hakmem::superslab {
 
-HAK_CONSTINIT Budget g_budget = {{0}, {0}, {0}, {0}, {0}, {0}};
+HAK_CONSTINIT Budget g_budget = {{0}, {0}, {0}, {0}, {0}, {0}, {0}};
 HAK_CONSTINIT std::atomic<PurgeSpans> g_purge_spans{nullptr};
 
 // Lost updates between two threads only make the estimates a little older.
@@ -32,6 +32,7 @@ void NoteRegret(size_t bytes) {
 }
 
 void NotePurged(size_t bytes) {
+  AddTo(g_budget.purges, bytes != 0 ? 1 : 0);
   const size_t live = Read(g_budget.live);
   const size_t peak = Read(g_budget.peak);
   const size_t rest = peak > bytes ? peak - bytes : 0;

@@ -1,8 +1,9 @@
 // hakmem beyond malloc: gauges, trimming, sizes. C and C++.
 //
 // Every function may be called from any thread, also before main and after
-// exit handlers have begun. None allocates. None is async-signal-safe unless
-// its comment says so.
+// exit handlers have begun. None allocates. The last lines of each comment say
+// what a call costs and whether it is async-signal-safe; one that is not must
+// not be called in a signal handler.
 
 #ifndef HAKMEM_H_
 #define HAKMEM_H_
@@ -14,10 +15,14 @@
 extern "C" {
 #endif
 
-// "release", "hardened" or "checked". Async-signal-safe.
+// "release", "hardened" or "checked".
+// Cost: none. Thread-safe, async-signal-safe.
 const char* hak_variant(void);
-// As in the name of the package, e.g. "0.1.0". Async-signal-safe.
+// As in the name of the package, e.g. "0.1.0".
+// Cost: none. Thread-safe, async-signal-safe.
 const char* hak_version(void);
+
+// --- gauges
 
 enum { HAK_CLASSES = 32 };
 
@@ -31,9 +36,9 @@ struct hak_class_stats {
   uint64_t flushed;
 };
 
-// Bytes unless said otherwise. live + cached <= committed <= mapped holds once
-// all threads are quiet; under load each value is exact at some moment of the
-// call, but not all at the same.
+// Bytes unless said otherwise. live + cached <= committed holds at any time.
+// Under load each value is exact at some moment of the call, but not all at the
+// same: committed <= mapped holds once all threads are quiet.
 struct hak_stats {
   size_t live;       // in blocks that the program holds, with their rounding
   size_t cached;     // in blocks that threads keep for their next malloc
@@ -43,13 +48,16 @@ struct hak_stats {
   size_t peak_mapped;
   size_t purged;        // ever given back
   size_t metadata;      // descriptors, beside `mapped`
-  size_t large_blocks;  // above the size classes
-  size_t large_bytes;
-  size_t huge_blocks;  // mappings of their own; also in live, mapped
+  size_t large_blocks;  // above the size classes; what other threads than the
+  size_t large_bytes;   // calling one keep of them counts as live
+  size_t huge_blocks;   // mappings of their own; also in live, mapped
   size_t huge_bytes;
   size_t heaps;  // one per thread that ever allocated at the same time
-  uint64_t slabs_from_pool;  // which stage served each slab
+  uint64_t slabs_from_pool;  // how often each stage served a slab
   uint64_t slabs_from_mapping;
+  size_t live_blocks;      // how many, of all sizes
+  size_t cached_blocks;    // how many, of the size classes
+  size_t purges;           // how often something was given back
   uint64_t foreign_frees;  // routed to libc's heap (checked only)
   struct hak_class_stats classes[HAK_CLASSES];
 };
@@ -57,26 +65,42 @@ struct hak_stats {
 // In C++ the function hides the struct's constructor, as stat() does.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
-// Fills in `*stats`. Cost: a few microseconds, plus one short lock per heap.
+// Fills in `*stats`.
+// Cost: a few microseconds, one lock per heap and four others, each held for
+// tens of additions, and a look at each slab that is in use, without a lock.
+// Thread-safe. Not async-signal-safe.
 void hak_stats(struct hak_stats* stats);
 #pragma GCC diagnostic pop
 
 enum hak_format { HAK_TEXT = 0, HAK_JSON = 1 };
 
-// Writes the same with write(2). Returns 0, or -1 with errno EINVAL for an
-// unknown format.
+// Writes the same, and a line for each heap, with write(2). The checked variant
+// adds what its locks counted about themselves (acquired, contended, spins,
+// waits, waited and longest wait), summed by name, and which stage of the
+// acquire served the slabs. Returns 0, or -1 with errno EINVAL for an unknown
+// format.
+// Cost: that of hak_stats, one lock per heap once more, and a write(2) for each
+// 512 bytes. Thread-safe. Not async-signal-safe.
 int hak_stats_write(int fd, int format);
+
+// --- memory
 
 // Gives memory back. Level 0: what the rule of volume would give back anyway;
 // 1: all free memory that can be had without stopping other threads. Returns
-// the bytes given back. Cost: system calls in proportion.
+// the bytes given back.
+// Cost: system calls in proportion; level 1 walks over all slabs, heap by heap,
+// under the heap's lock. Thread-safe. Not async-signal-safe.
 size_t hak_trim(int level);
 
-// What malloc_usable_size returns, also on musl and in C++.
+// What malloc_usable_size returns, also on musl and in C++. Ends the process,
+// as free does, if this is no live block.
+// Cost: as free; a lock for blocks above 32 MiB. Thread-safe. Not
+// async-signal-safe.
 size_t hak_usable_size(const void* block);
 
 // free with the size that was asked for. Hardened and checked abort if it
 // cannot be that block's size; release ignores it.
+// Cost: as free. Thread-safe. Not async-signal-safe.
 void hak_free_sized(void* block, size_t size);
 
 #ifdef __cplusplus
