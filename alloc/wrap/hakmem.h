@@ -1,4 +1,5 @@
-// hakmem beyond malloc: gauges, trimming, sizes. C and C++.
+// hakmem beyond malloc: gauges, trimming, sizes, and a look into the heap. C
+// and C++.
 //
 // Every function may be called from any thread, also before main and after
 // exit handlers have begun. None allocates. The last lines of each comment say
@@ -102,6 +103,83 @@ size_t hak_usable_size(const void* block);
 // cannot be that block's size; release ignores it.
 // Cost: as free. Thread-safe. Not async-signal-safe.
 void hak_free_sized(void* block, size_t size);
+
+// --- a look into the heap: in lib/libhakmem_see.a (Bazel: //:hakmem_see). What
+// a program does not call is not linked.
+
+enum hak_block_state {
+  HAK_BLOCK_LIVE = 1,     // the program holds it
+  HAK_BLOCK_FREE = 2,     // free, or on its way there through a thread's cache
+  HAK_BLOCK_DAMAGED = 3,  // its header byte was overwritten
+  HAK_BLOCK_UNSURE = 4,   // not free in its slab, whose lock could not be had
+};
+enum hak_block_kind {
+  HAK_KIND_SMALL = 1,  // of a size class
+  HAK_KIND_LARGE = 2,  // up to 32 MiB; free: neighbours may be one
+  HAK_KIND_HUGE = 3,   // a mapping of its own
+};
+
+struct hak_block {
+  const void* start;
+  size_t size;    // bytes that the program may use; hardened: that it asked for
+  size_t stride;  // to the next block
+  size_t offset;  // of the address that was asked about; >= size: past the end
+  int state;      // enum hak_block_state
+  int kind;       // enum hak_block_kind
+  int size_class;  // 0 to HAK_CLASSES - 1; -1 if the kind is not small
+  unsigned heap;   // the id of the heap that owns it; 0: none does
+};
+
+// Which block an address lies in, any address: 1 and `*block` filled in; 0: in
+// none; -1: a lock was not to be had, ask again.
+// Cost: a lock; waits for it for a hundred turns of the scheduler at most. For
+// an address outside the window of small blocks a walk over the list of Huge
+// ones. Thread-safe, async-signal-safe.
+int hak_block_of(const void* address, struct hak_block* block);
+
+// Calls `use(context, block)` for every block that is not free in its slab:
+// live ones, damaged ones, and free ones that are in a cache, Huge ones last.
+// Stops as soon as it returns something else than 0, and returns that. A block
+// that lives throughout is seen once; one that comes or goes meanwhile may be.
+// No lock is held while `use` runs, so it may allocate and free.
+// Cost: a lock per slab, held for as long as its blocks are looked at (2,048 at
+// most), and up to 6 KiB of stack. Thread-safe. Not async-signal-safe.
+int hak_for_each_block(int (*use)(void* context, const struct hak_block* block),
+                       void* context);
+
+struct hak_heap_stats {
+  unsigned id;       // as in hak_block.heap
+  int idle;          // its thread has ended; it waits for another
+  size_t slabs;      // that belong to it
+  size_t used;       // bytes in their blocks that are live or cached
+  size_t cached;     // bytes in its thread's cache, whoever owns their slabs
+  size_t committed;  // bytes of its slabs' pages that were written; >= used
+};
+
+// Fills in at most `count` heaps, newest first. Returns how many there are.
+// Cost: a lock per heap, held for 32 additions. Thread-safe. Not
+// async-signal-safe.
+size_t hak_heaps(struct hak_heap_stats* heaps, size_t count);
+
+// From now on SIGSEGV, SIGBUS and SIGABRT write to `fd` what the allocator
+// knows about the fault before the process ends as it would have ended anyway:
+// with the handler that was there before, or by default and with its core.
+// Lines begin with "hakmem: crash: " and say
+//   - the signal, the address, pc, sp and the thread,
+//   - the last words, if it was hakmem that aborted,
+//   - what lies at the address, at addresses in the last words, and at those
+//     registers which point into the heap: "0x... is 12 bytes into a live block
+//     at 0x... (Tiny class 3, 64 bytes) of heap 2, header intact",
+//   - gauges.
+// The handler uses write(2) only, takes no lock that is held, and runs on a
+// stack of its own in the thread that calls this and in all that first allocate
+// later: call it early in main. One report per process. Returns 0, or -1 with
+// errno EBADF (no such descriptor), EALREADY (they are reported already) or
+// ENOMEM (no stack).
+// lib/hakmem_crash.o (Bazel: //:hakmem_crash) does it before main with fd 2, if
+// it is only linked in.
+// Cost: a mapping of some pages per thread. Thread-safe. Not async-signal-safe.
+int hak_report_crashes(int fd);
 
 #ifdef __cplusplus
 }
