@@ -325,7 +325,9 @@ void CountOrphans(void* context, void (*add)(void* context, unsigned size_class,
       superslab::g_window.high_water.load(std::memory_order_relaxed) *
       size_t{superslab::kSlabsPerSuper};
   for (size_t i = 0; i < slabs; ++i) {
-    const int8_t token = superslab::MapByte(i);
+    // relaxed: as below.
+    const int8_t token =
+        __atomic_load_n(&superslab::g_map[i], __ATOMIC_RELAXED);
     if (token >= 0) continue;
     const SlabDescriptor* slab = superslab::Descriptor(i);
     if (ListOf(slab) != kOrphans) continue;

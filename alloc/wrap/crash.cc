@@ -94,8 +94,9 @@ int DigitOf(char c) {
 
 // The line that the allocator wrote before it aborted, and the addresses in it.
 void WriteLastWords(const char* words, uintptr_t sp) {
+  constexpr size_t kMost = sizeof(Line);
   const char* end = words;
-  while (*end != '\n' && *end != '\0') ++end;
+  while (*end != '\n' && *end != '\0' && end < words + kMost) ++end;
   Line line;
   Begin(line).Text("last words: ");
   constexpr char kPrefix[] = "hakmem: ";
@@ -154,7 +155,10 @@ void Report(int sig, const siginfo_t& info, const void* context) {
   platform::ReadRegisters(context, &registers);
   WriteSignal(sig, info, registers);
   const char* words = platform::LastWords();
-  if (words != nullptr) WriteLastWords(words, registers.sp);
+  // Who has survived an abort has them still, but no longer their text.
+  if (sig == SIGABRT && words != nullptr) {
+    WriteLastWords(words, registers.sp);
+  }
   if (!WasSent(info)) {
     const uintptr_t address =
         reinterpret_cast<uintptr_t>(HasAddress(info) ? info.si_addr : nullptr);

@@ -103,25 +103,29 @@ static struct hak_heap_stats HeapOf(unsigned id) {
 }
 
 static pthread_barrier_t barrier;
-static void* OwnHeap(void* block) {
-  *(void**)block = memset(Escape(malloc(5000)), 1, 5000);
+enum { kLeft = 400 };
+static void* OwnHeap(void* blocks) {
+  void** const left = (void**)blocks;
+  for (int i = 0; i < kLeft; ++i) {
+    left[i] = memset(Escape(malloc(5000)), 1, 5000);
+  }
   pthread_barrier_wait(&barrier);
   pthread_barrier_wait(&barrier);
   return NULL;
 }
 
 static void PerHeap(void) {
-  void* block = NULL;
+  static void* left[kLeft];
   pthread_t thread;
   CHECK_EQ(pthread_barrier_init(&barrier, NULL, 2), 0);
-  CHECK_EQ(pthread_create(&thread, NULL, OwnHeap, &block), 0);
+  CHECK_EQ(pthread_create(&thread, NULL, OwnHeap, left), 0);
   pthread_barrier_wait(&barrier);
   struct hak_block about;
-  CHECK_EQ(hak_block_of(block, &about), 1);
+  CHECK_EQ(hak_block_of(left[0], &about), 1);
   struct hak_heap_stats heap = HeapOf(about.heap);
   CHECK_EQ(heap.idle, 0);
   CHECK_GE(heap.slabs, 1);
-  CHECK_GE(heap.used, 5000);
+  CHECK_GE(heap.used, kLeft * 5000);
   CHECK_EQ(hak_heaps(NULL, 0), hak_heaps(&heap, 1));
   pthread_barrier_wait(&barrier);
   CHECK_EQ(pthread_join(thread, NULL), 0);
@@ -129,9 +133,14 @@ static void PerHeap(void) {
   for (int i = 0; i < 1000 && HeapOf(about.heap).idle == 0; ++i) usleep(1000);
   CHECK_EQ(HeapOf(about.heap).idle, 1);
   CHECK_EQ(HeapOf(about.heap).slabs, 0);
-  CHECK_EQ(hak_block_of(block, &about), 1);
+  CHECK_EQ(hak_block_of(left[0], &about), 1);
   CHECK_EQ(about.heap, 0);
-  free(block);
+  // What nobody's heap has is in the sums all the same.
+  struct hak_stats s;
+  hak_stats(&s);
+  CHECK_GE(s.live, kLeft * 5000);
+  CheckNow();
+  for (int i = 0; i < kLeft; ++i) free(left[i]);
 }
 
 // --- the forms
@@ -346,6 +355,7 @@ int main(void) {
   Counts();
   PerHeap();
   UnderLoad();
+  Forms();  // of many heaps
   SameNumbers();
   Locks();
   return CheckReport("gauges_test");
