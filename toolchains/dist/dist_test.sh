@@ -76,7 +76,8 @@ link_by_hand() {
   fi
   for mode in -static -static-pie; do
     "${compile[@]}" "${mode}" ${object[@]+"${object[@]}"} "${H}/lib/hakmem.o" \
-      ${archive[@]+"${archive[@]}"} "@${H}/share/hakmem/wrap.opts" -o "${work}/${program}${mode}"
+      ${archive[@]+"${archive[@]}"} "@${H}/share/hakmem/wrap.opts" \
+      -o "${work}/${program}${mode}"
     expect "${work}/${program}${mode}"
   done
   local package=hakmem
