@@ -21,8 +21,9 @@ enum class Place : uint8_t {
   kOutside,   // nothing that the heap has, or the list of Huge blocks is busy
   kWindow,    // the heap's addresses, but never its memory so far
   kReleased,  // was the heap's memory, which has been given back or is free
-  kSlabEdge,  // a slab, before its first block or behind its last, ...
-  kSpanEdge,  // a span, in front of its block: all else is that block's
+  // At an edge all other fields are those of the block next to it.
+  kSlabEdge,  // a slab, before its first block or behind its last
+  kSpanEdge,  // a span, in front of its block
   kSmall,     // a block of a slab
   kSpan,      // a span, in use or free
   kHuge,      // a mapping of its own
