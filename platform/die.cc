@@ -53,8 +53,18 @@ void WriteAll(int fd, const char* text, size_t bytes) {
   }
 }
 
+// The line lies on the stack of who has called Die and will not return.
+HAK_CONSTINIT static const char* g_last_words = nullptr;
+
+const char* LastWords() {
+  // acquire: pairs with the release in Die.
+  return __atomic_load_n(&g_last_words, __ATOMIC_ACQUIRE);
+}
+
 void Die(Line& line) {
   line.WriteTo(2);
+  // release: a reporter on another thread reads the text.
+  __atomic_store_n(&g_last_words, line.text(), __ATOMIC_RELEASE);
   // libc's abort, not a trap: SIGABRT on every CPU, and handlers run.
   abort();
 }

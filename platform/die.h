@@ -23,6 +23,8 @@ class Line {
   }
   // Writes what was put so far and a newline, and starts anew.
   void WriteTo(int fd);
+  // After WriteTo, up to the newline: what it wrote.
+  const char* text() const { return text_; }
 
  private:
   void Put(char c) {
@@ -38,6 +40,10 @@ void WriteAll(int fd, const char* text, size_t bytes);
 // The line "hakmem: ..." on stderr, then SIGABRT.
 [[noreturn]] void Die(Line& line);
 [[noreturn]] void Die(const char* text);
+
+// For handlers of SIGABRT: the line that Die has written, up to its newline;
+// nullptr: it was somebody else who aborted.
+const char* LastWords();
 
 }  // namespace hakmem::platform
 

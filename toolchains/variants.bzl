@@ -102,6 +102,7 @@ def hakmem_cc_library(
         exceptions = False,
         features = [],
         hardened_srcs = [],
+        checked_srcs = [],
         tags = [],
         visibility = None,
         **kwargs):
@@ -118,14 +119,16 @@ def hakmem_cc_library(
       exceptions: True for the one library that may throw (operator new)
       features: in addition
       hardened_srcs: srcs that the other variants do not have
+      checked_srcs: the same for the checked variant
       tags: as everywhere
       visibility: as everywhere
       **kwargs: passed on to cc_library
     """
+    only = {"hardened": hardened_srcs, "checked": checked_srcs}
     for variant in VARIANTS:
         native.cc_library(
             name = name + "_" + variant,
-            srcs = srcs + (hardened_srcs if variant == "hardened" else []),
+            srcs = srcs + only.get(variant, []),
             hdrs = hdrs,
             copts = _core_copts(srcs, variant, exceptions) + copts,
             defines = [_define(variant)] + defines,

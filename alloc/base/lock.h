@@ -104,6 +104,9 @@ class BasicLock : private Stats {
 using Lock =
     BasicLock<std::conditional_t<kVariant.lock_stats, LockStats, Uncounted>>;
 
+// Whatever they count, where they do not they are a word.
+static_assert(sizeof(BasicLock<Uncounted>) == sizeof(uint32_t));
+
 class LockHolder {
  public:
   explicit LockHolder(Lock& lock) : lock_(lock) { lock_.Acquire(); }

@@ -23,6 +23,13 @@ class Uncounted {
 
 class LockStats {
  public:
+  // Every lock that was ever acquired, newest first. Such locks are never
+  // destroyed.
+  static const LockStats* First() {
+    // acquire: pairs with the release in Enlist.
+    return first_.load(std::memory_order_acquire);
+  }
+  const LockStats* next() const { return next_; }
   const char* name() const { return name_; }
   // relaxed everywhere: counters order nothing and are read as gauges.
   uint64_t acquired() const { return Get(acquired_); }
@@ -34,7 +41,10 @@ class LockStats {
 
  protected:
   constexpr explicit LockStats(const char* name) : name_(name) {}
-  void OnAcquired() { Add(acquired_, 1); }
+  void OnAcquired() {
+    // One of all acquisitions is the first.
+    if (acquired_.fetch_add(1, std::memory_order_relaxed) == 0) Enlist();
+  }
   uint64_t OnContended() {
     Add(contended_, 1);
     return Now();
@@ -58,6 +68,14 @@ class LockStats {
   static void Add(Counter& c, uint64_t n) {
     c.fetch_add(n, std::memory_order_relaxed);
   }
+  void Enlist() {
+    const LockStats* head = first_.load(std::memory_order_relaxed);
+    do {
+      next_ = head;
+      // release: pairs with the acquire in First.
+    } while (!first_.compare_exchange_weak(
+        head, this, std::memory_order_release, std::memory_order_relaxed));
+  }
   static uint64_t Now() {
     timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -65,7 +83,10 @@ class LockStats {
            static_cast<uint64_t>(t.tv_nsec);
   }
 
+  static inline std::atomic<const LockStats*> first_{nullptr};
+
   const char* name_;
+  const LockStats* next_ = nullptr;
   Counter acquired_{0};
   Counter contended_{0};
   Counter spins_{0};

@@ -18,7 +18,7 @@ enum class Patience : uint8_t {
   // A crash handler: the holder may be the thread that it interrupted. Looks
   // without the lock if it is taken, and may then meet memory that goes.
   kNow,
-  // Bounded: about a thousand turns of the scheduler. Who cannot have the lock
+  // Bounded: about a hundred turns of the scheduler. Who cannot have the lock
   // then reads no memory that could go.
   kBounded,
   // As long as it takes; not in a signal handler.
@@ -27,7 +27,7 @@ enum class Patience : uint8_t {
 
 // True: the lock is held now.
 HAK_NOINLINE inline bool AcquireWith(Lock& lock, Patience patience) {
-  constexpr int kTurns = 1000;
+  constexpr int kTurns = 100;
   if (patience == Patience::kWait) {
     lock.Acquire();
     return true;

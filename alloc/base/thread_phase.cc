@@ -9,11 +9,13 @@
 namespace hakmem {
 
 __thread ThreadPhase t_phase;
+HAK_CONSTINIT std::atomic<ThreadObserver> g_thread_observer{nullptr};
 
 bool DecideMayCache() {
   if (t_phase != ThreadPhase::kFresh) return t_phase == ThreadPhase::kActive;
   const bool hooked = platform::HookThreadExit();
   t_phase = hooked ? ThreadPhase::kActive : ThreadPhase::kUnhooked;
+  if (hooked) TellObserver(ThreadEvent::kSeen);
   return hooked;
 }
 

@@ -5,6 +5,7 @@
 #ifndef HAKMEM_ALLOC_BASE_THREAD_PHASE_H_
 #define HAKMEM_ALLOC_BASE_THREAD_PHASE_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "platform/cpu.h"
@@ -19,6 +20,18 @@ enum class ThreadPhase : uint8_t {
 };
 
 extern __thread ThreadPhase t_phase;
+
+// Told of a thread when it has become kActive, and of its end. For who wants to
+// give every thread something of its own; nullptr: nobody does.
+enum class ThreadEvent : uint8_t { kSeen, kEnds };
+using ThreadObserver = void (*)(ThreadEvent event);
+extern std::atomic<ThreadObserver> g_thread_observer;
+
+inline void TellObserver(ThreadEvent event) {
+  // acquire: pairs with the release of who set it: what it needs is there.
+  ThreadObserver observer = g_thread_observer.load(std::memory_order_acquire);
+  if (observer != nullptr) observer(event);
+}
 
 HAK_COLD bool DecideMayCache();
 

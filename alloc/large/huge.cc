@@ -4,11 +4,9 @@
 
 #include "alloc/large/huge.h"
 
-#include "alloc/base/lock.h"
 #include "alloc/base/pointers.h"
 #include "alloc/base/secret.h"
 #include "alloc/large/armour.h"
-#include "alloc/large/look.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/window.h"
 #include "platform/page_source.h"
@@ -16,11 +14,8 @@
 namespace hakmem::large {
 namespace {
 
-struct Entry {
-  uintptr_t address;  // 0: never used; kGone: was
-  size_t bytes;
-};
-constexpr uintptr_t kGone = 1;
+using Entry = HugeEntry;
+constexpr uintptr_t kGone = HugeEntry::kGone;
 constexpr size_t kFirstSlots = 64;
 
 struct State {
@@ -265,39 +260,8 @@ bool ResizeHuge(void* pointer, size_t bytes) {
   return true;
 }
 
-namespace {
-
-// Of the blocks that `fits` lets through the one that `better` prefers.
-template <class Fits, class Better>
-HugeLook Choose(Patience patience, Fits fits, Better better) {
-  HugeLook best = {0, 0, false};
-  // relaxed peek: as in FindHuge.
-  if (g_state.live.load(std::memory_order_relaxed) == 0) return best;
-  // Without the lock the table may be unmapped under us.
-  if (!AcquireWith(g_state.lock, patience)) return {0, 0, true};
-  for (size_t i = 0; i < g_state.capacity; ++i) {
-    const Entry& entry = g_state.slots[i];
-    if (entry.address <= kGone || !fits(entry.address)) continue;
-    if (best.block == 0 || better(entry.address, best.block)) {
-      best = {entry.address, entry.bytes, false};
-    }
-  }
-  g_state.lock.Release();
-  return best;
-}
-
-}  // namespace
-
-HugeLook LookAtHuge(uintptr_t address, Patience patience) {
-  return Choose(
-      patience, [address](uintptr_t start) { return start <= address; },
-      [](uintptr_t a, uintptr_t b) { return a > b; });
-}
-
-HugeLook NextHuge(uintptr_t after, Patience patience) {
-  return Choose(
-      patience, [after](uintptr_t start) { return start > after; },
-      [](uintptr_t a, uintptr_t b) { return a < b; });
+HugeTable TableOfHuge() {
+  return {g_state.lock, g_state.slots, g_state.capacity, g_state.live};
 }
 
 HugeCounts ReadHugeCounts() {

@@ -5,8 +5,11 @@
 #ifndef HAKMEM_ALLOC_LARGE_HUGE_H_
 #define HAKMEM_ALLOC_LARGE_HUGE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "alloc/base/lock.h"
 
 namespace hakmem::large {
 
@@ -30,6 +33,21 @@ struct HugeCounts {
   size_t bytes;
 };
 HugeCounts ReadHugeCounts();
+
+// The list itself, for look.cc: `slots` and `capacity` under the lock; none are
+// filled while `live`, which needs none, is 0.
+struct HugeEntry {
+  static constexpr uintptr_t kGone = 1;
+  uintptr_t address;  // 0: never used; kGone: was
+  size_t bytes;
+};
+struct HugeTable {
+  Lock& lock;
+  HugeEntry* const& slots;
+  const size_t& capacity;
+  const std::atomic<size_t>& live;
+};
+HugeTable TableOfHuge();
 
 void LockHugeForFork();
 void UnlockHugeAfterFork(bool child);

@@ -216,11 +216,15 @@ Counts ReadCounts() {
   const SpanCounts spans = ReadSpanCounts();
   const HugeCounts huge = ReadHugeCounts();
   if constexpr (kVariant.armour) {
+    // Read a moment later: it may have become more than there was.
     const Detained detained = CountQuarantine();
-    return {spans.used_spans - detained.spans,
-            spans.used_units << kUnitShift,
+    const size_t bytes = spans.used_units << kUnitShift;
+    return {spans.used_spans > detained.spans
+                ? spans.used_spans - detained.spans
+                : 0,
+            bytes,
             spans.free_units << kUnitShift,
-            detained.bytes,
+            detained.bytes < bytes ? detained.bytes : bytes,
             huge.blocks,
             huge.bytes};
   }

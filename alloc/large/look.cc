@@ -1,8 +1,12 @@
 // Box:   large.   Uses: superslab, base.   Must not know: tiny, wrap.
-// Holds: how a span is found from its middle. Huge blocks: huge.cc.
-// Locks: none.   Read next: alloc/stats/block_info.cc
+// Holds: how a span is found from its middle, and a Huge block beside others.
+// Locks: huge.   Read next: alloc/stats/block_info.cc
 
 #include "alloc/large/look.h"
+
+#include "alloc/base/variant.h"
+#include "alloc/large/armour.h"
+#include "alloc/large/huge.h"
 
 namespace hakmem::large {
 namespace {
@@ -24,9 +28,17 @@ SpanLook LookOf(Unit first, SpanTag tag) {
   const bool block =
       tag.state == SpanState::kUsed || tag.state == SpanState::kCached;
   const size_t skip = block ? tag.color * platform::kCacheLine : 0;
-  const size_t bytes = size_t{tag.units} << kUnitShift;
-  return {first, tag.units, tag.state, UnitAddress(first) + skip,
-          bytes > skip ? bytes - skip : 0};
+  const size_t whole = size_t{tag.units} << kUnitShift;
+  const uintptr_t start = UnitAddress(first) + skip;
+  size_t bytes = whole > skip ? whole - skip : 0;
+  if constexpr (kVariant.armour) {
+    if (tag.state == SpanState::kUsed) {
+      // Not to be trusted while the block is on its way out or in.
+      const size_t asked = AskedBytes(At<void>(start), first, tag);
+      if (asked < bytes) bytes = asked;
+    }
+  }
+  return {first, tag.units, tag.state, start, bytes};
 }
 
 bool IsHead(SpanState state) {
@@ -76,6 +88,42 @@ SpanLook NextSpan(Unit from) {
     ++unit;
   }
   return {0, 0, SpanState::kInner, 0, 0};
+}
+
+namespace {
+
+// Of the blocks that `fits` lets through the one that `better` prefers.
+template <class Fits, class Better>
+HugeLook Choose(Patience patience, Fits fits, Better better) {
+  HugeLook best = {0, 0, false};
+  const HugeTable table = TableOfHuge();
+  // relaxed peek: as in FindHuge.
+  if (table.live.load(std::memory_order_relaxed) == 0) return best;
+  // Without the lock the table may be unmapped under us.
+  if (!AcquireWith(table.lock, patience)) return {0, 0, true};
+  for (size_t i = 0; i < table.capacity; ++i) {
+    const HugeEntry& entry = table.slots[i];
+    if (entry.address <= HugeEntry::kGone || !fits(entry.address)) continue;
+    if (best.block == 0 || better(entry.address, best.block)) {
+      best = {entry.address, entry.bytes, false};
+    }
+  }
+  table.lock.Release();
+  return best;
+}
+
+}  // namespace
+
+HugeLook LookAtHuge(uintptr_t address, Patience patience) {
+  return Choose(
+      patience, [address](uintptr_t start) { return start <= address; },
+      [](uintptr_t a, uintptr_t b) { return a > b; });
+}
+
+HugeLook NextHuge(uintptr_t after, Patience patience) {
+  return Choose(
+      patience, [after](uintptr_t start) { return start > after; },
+      [](uintptr_t a, uintptr_t b) { return a < b; });
 }
 
 }  // namespace hakmem::large

@@ -4,6 +4,7 @@
 
 #include "alloc/stats/block_info.h"
 
+#include "alloc/base/variant.h"
 #include "alloc/large/look.h"
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/size_class.h"
@@ -22,7 +23,11 @@ BlockInfo SmallBlock(const SlabLook& slab, unsigned index) {
   info.size_class = static_cast<uint8_t>(slab.size_class());
   info.heap = slab.heap();
   info.start = slab.Start(index);
-  info.size = tiny::UsableBytes(slab.size_class());
+  info.size = slab.Size(index);
+  if (info.size == SlabLook::kOverflown) {
+    info.overflown = true;
+    info.size = tiny::UsableBytes(slab.size_class());
+  }
   info.stride = slab.stride();
   info.busy = info.state == BlockState::kUnsure;
   return info;
@@ -30,15 +35,19 @@ BlockInfo SmallBlock(const SlabLook& slab, unsigned index) {
 
 BlockInfo SmallBlockAt(uintptr_t address, const SlabLook& slab) {
   const uintptr_t end = slab.Start(slab.capacity());
-  if (address < slab.first() || address >= end) {
-    BlockInfo info = {};
+  BlockInfo info = {};
+  if (slab.capacity() == 0) {
+    info.place = Place::kReleased;
+  } else if (address < slab.first()) {
+    info = SmallBlock(slab, 0);
     info.place = Place::kSlabEdge;
-    info.size_class = static_cast<uint8_t>(slab.size_class());
-    info.heap = slab.heap();
-    return info;
+  } else if (address >= end) {
+    info = SmallBlock(slab, slab.capacity() - 1);
+    info.place = Place::kSlabEdge;
+  } else {
+    const size_t index = (address - slab.first()) / slab.stride();
+    info = SmallBlock(slab, static_cast<unsigned>(index));
   }
-  const size_t index = (address - slab.first()) / slab.stride();
-  BlockInfo info = SmallBlock(slab, static_cast<unsigned>(index));
   info.offset = address - info.start;
   return info;
 }
@@ -76,13 +85,9 @@ BlockInfo SpanBlockAt(uintptr_t address) {
     return info;
   }
   info = SpanBlock(span);
-  if (address >= info.start) {
-    info.offset = address - info.start;
-  } else {
-    // In front of a coloured block: the edge of the span, no block's byte.
-    info.place = Place::kSlabEdge;
-    info.state = BlockState::kNone;
-  }
+  info.offset = address - info.start;
+  // In front of a coloured block: the edge of the span, no block's byte.
+  if (address < info.start) info.place = Place::kSpanEdge;
   return info;
 }
 
@@ -109,6 +114,9 @@ BlockInfo OutsideWindow(uintptr_t address, Patience patience) {
 // The blocks of one slab, copied under its lock and used without it.
 bool UseSlab(size_t slab_index, UseBlock use, void* context) {
   BlockState states[superslab::kMaxBlocksPerSlab];
+  // Where every block has a size of its own: it must be read under the lock.
+  constexpr bool kSizes = kVariant.armour;
+  uint16_t sizes[kSizes ? superslab::kMaxBlocksPerSlab : 1];
   BlockInfo info;
   unsigned capacity;
   uintptr_t first;
@@ -118,12 +126,19 @@ bool UseSlab(size_t slab_index, UseBlock use, void* context) {
     capacity = slab.capacity();
     first = slab.first();
     info = SmallBlock(slab, 0);
-    for (unsigned i = 0; i < capacity; ++i) states[i] = slab.State(i);
+    for (unsigned i = 0; i < capacity; ++i) {
+      states[i] = slab.State(i);
+      const size_t size = kSizes ? slab.Size(i) : 0;
+      sizes[kSizes ? i : 0] = static_cast<uint16_t>(
+          size == SlabLook::kOverflown ? tiny::UsableBytes(slab.size_class())
+                                       : size);
+    }
   }
   info.header = 0;
   for (unsigned i = 0; i < capacity; ++i) {
     if (states[i] == BlockState::kFree) continue;
     info.state = states[i];
+    if (kSizes) info.size = sizes[i];
     info.start = first + i * info.stride;
     if (!use(context, info)) return false;
   }

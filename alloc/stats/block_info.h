@@ -21,7 +21,9 @@ enum class Place : uint8_t {
   kOutside,   // nothing that the heap has, or the list of Huge blocks is busy
   kWindow,    // the heap's addresses, but never its memory so far
   kReleased,  // was the heap's memory, which has been given back or is free
+  // At an edge all other fields are those of the block next to it.
   kSlabEdge,  // a slab, before its first block or behind its last
+  kSpanEdge,  // a span, in front of its block
   kSmall,     // a block of a slab
   kSpan,      // a span, in use or free
   kHuge,      // a mapping of its own
@@ -34,9 +36,11 @@ struct BlockInfo {
   uint8_t size_class;  // kSmall
   uint32_t heap;       // kSmall: id of the owner; 0: none
   uintptr_t start;     // of the block; kSpan that is free: of the span
-  size_t size;         // bytes that the program may use
+  size_t size;         // bytes that the program may use, or if armoured asked
   size_t stride;       // to the next block
-  size_t offset;       // of the address from `start`; >= size: past the end
+  size_t offset;       // of the address from `start`; >= size: past the end,
+                       // or, at an edge, before it
+  bool overflown;      // armoured, and what lies behind it was changed
   bool busy;           // a lock could not be had: there may be more to know
 };
 

@@ -1,6 +1,6 @@
 // Box:   stats.   Uses: tiny, large, superslab.   Must not know: wrap.
 // Holds: the additions.
-// Locks: one heap's at a time.   Read next: alloc/stats/report.h
+// Locks: see stats.h.   Read next: alloc/stats/report.h
 
 #include "alloc/stats/stats.h"
 
@@ -54,31 +54,62 @@ void Read(Totals* totals) {
   totals->huge_bytes = large.huge_bytes;
   totals->live = large.bytes + large.huge_bytes - large.cached_here;
   totals->cached = large.cached_here;
+  totals->live_blocks = large.blocks + large.huge_blocks;
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
     ClassTotals& sum = totals->classes[c];
     if (sum.cached > sum.used) sum.cached = sum.used;
     totals->live += (sum.used - sum.cached) * tiny::kStride[c];
     totals->cached += sum.cached * tiny::kStride[c];
+    totals->live_blocks += sum.used - sum.cached;
+    totals->cached_blocks += sum.cached;
   }
-  const superslab::Budget& budget = superslab::g_budget;
-  totals->dirty = superslab::Read(budget.dirty);
+  const Glance glance = ReadGlance();
+  totals->dirty = glance.dirty;
   totals->committed += large.bytes + large.huge_bytes + totals->dirty;
-  totals->purged = superslab::Read(budget.purged);
+  totals->purged = glance.purged;
+  totals->purges = superslab::Read(superslab::g_budget.purges);
   totals->metadata = superslab::MetadataBytes();
-  // relaxed: gauges.
-  totals->mapped =
-      size_t{superslab::g_window.mapped.load(std::memory_order_relaxed)}
-      << superslab::kSuperShift;
-  totals->peak_mapped =
-      size_t{superslab::g_window.peak_mapped.load(std::memory_order_relaxed)}
-      << superslab::kSuperShift;
-  totals->mapped += large.huge_bytes;
+  totals->mapped = glance.mapped + large.huge_bytes;
+  totals->peak_mapped = glance.peak_mapped;
   if (totals->peak_mapped < totals->mapped) {
     totals->peak_mapped = totals->mapped;
   }
   const superslab::PoolCounts pool = superslab::ReadPoolCounts();
   totals->slabs_from_pool = pool.from_pool;
   totals->slabs_from_mapping = pool.from_mapping;
+}
+
+HeapTotals ReadHeap(tiny::Heap& heap) {
+  LockHolder hold(heap.lock);
+  HeapTotals totals = {};
+  totals.id = heap.id;
+  // relaxed: under the lock that its writers hold.
+  totals.idle = heap.idle.load(std::memory_order_relaxed);
+  totals.used = heap.used_bytes;
+  totals.committed = heap.dirty_bytes;
+  for (unsigned c = 0; c < tiny::kClasses; ++c) {
+    totals.slabs += heap.counts[c].slabs;
+    // relaxed: its thread writes it without the lock.
+    totals.cached += heap.counts[c].cached.load(std::memory_order_relaxed) *
+                     size_t{tiny::kStride[c]};
+  }
+  return totals;
+}
+
+Glance ReadGlance() {
+  const superslab::Budget& budget = superslab::g_budget;
+  Glance glance;
+  glance.live = superslab::Read(budget.live);
+  glance.dirty = superslab::Read(budget.dirty);
+  glance.purged = superslab::Read(budget.purged);
+  // relaxed, both: gauges.
+  glance.mapped =
+      size_t{superslab::g_window.mapped.load(std::memory_order_relaxed)}
+      << superslab::kSuperShift;
+  glance.peak_mapped =
+      size_t{superslab::g_window.peak_mapped.load(std::memory_order_relaxed)}
+      << superslab::kSuperShift;
+  return glance;
 }
 
 }  // namespace hakmem::stats

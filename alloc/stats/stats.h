@@ -1,6 +1,6 @@
 // Box:   stats.   Uses: tiny, large, superslab.   Must not know: wrap.
 // Holds: the counters of the boxes below, added up. Owns none itself.
-// Locks: one heap's at a time, for as long as 32 additions take.
+// Locks: one at a time, for as long as 32 additions take at most.
 // Read next: alloc/stats/stats.cc
 
 #ifndef HAKMEM_ALLOC_STATS_STATS_H_
@@ -10,6 +10,10 @@
 #include <cstdint>
 
 #include "alloc/tiny/size_class.h"
+
+namespace hakmem::tiny {
+struct Heap;
+}
 
 namespace hakmem::stats {
 
@@ -21,7 +25,8 @@ struct ClassTotals {
   uint64_t flushed;
 };
 
-// See hakmem.h for what each means.
+// See hakmem.h for what each means; in the order of hak_stats, and of the names
+// in report.cc.
 struct Totals {
   size_t live;
   size_t cached;
@@ -38,10 +43,34 @@ struct Totals {
   size_t heaps;
   uint64_t slabs_from_pool;
   uint64_t slabs_from_mapping;
+  size_t live_blocks;
+  size_t cached_blocks;
+  size_t purges;
   ClassTotals classes[tiny::kClasses];
 };
 
 void Read(Totals* totals);
+
+struct HeapTotals {
+  uint32_t id;
+  bool idle;         // its thread has ended, and no other has taken it over
+  size_t slabs;      // that belong to it
+  size_t used;       // bytes in their blocks that are live or cached
+  size_t cached;     // bytes in the cache of its thread
+  size_t committed;  // bytes of their pages that were written
+};
+HeapTotals ReadHeap(tiny::Heap& heap);
+
+// Of a process that may be stopped in the middle of anything: what can be read
+// without a lock.
+struct Glance {
+  size_t live;  // as far as the heaps have told
+  size_t dirty;
+  size_t mapped;
+  size_t peak_mapped;
+  size_t purged;
+};
+Glance ReadGlance();
 
 }  // namespace hakmem::stats
 

@@ -94,6 +94,7 @@ void NoteCleanTaken(size_t bytes) {
 void NotePurged(size_t bytes) {
   const size_t live = Read(g_budget.live);
   AddTo(g_budget.purged, bytes);
+  AddTo(g_budget.purges, bytes != 0 ? 1 : 0);
   AddTo(g_budget.away, bytes);
   g_budget.purged_at.store(platform::Now(), kRelaxed);
   // What a program gave up for good is no reason for regret when it grows

@@ -36,6 +36,7 @@ struct Budget {
   std::atomic<int64_t> saved;
   std::atomic<uint64_t> reckoned;
   std::atomic<uint64_t> purged_at;
+  std::atomic<size_t> purges;  // that gave something back: a gauge
 };
 extern Budget g_budget;
 

@@ -5,6 +5,7 @@
 
 #include "alloc/base/bytes.h"
 #include "alloc/superslab/budget.h"
+#include "alloc/superslab/stage_counts.h"
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/remote_word.h"
 #include "alloc/tiny/small.h"
@@ -131,6 +132,7 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
   if ((slab->flags & kKept) != 0) {
     slab->flags = static_cast<uint8_t>(slab->flags & ~kKept);
     --heap.kept;
+    superslab::Stages::Add(superslab::Stage::kKept);
   }
   if (slab->chain_count > 0) return TakeChainLocked(slab, want, out);
   uint64_t* bits = FreeBits(slab);

@@ -5,6 +5,7 @@
 #include "alloc/tiny/look.h"
 
 #include "alloc/tiny/registry.h"
+#include "alloc/tiny/slack.h"
 
 namespace hakmem::tiny {
 namespace {
@@ -67,6 +68,16 @@ SlabLook::~SlabLook() {
 
 uint8_t SlabLook::Header(unsigned index) const {
   return MayRead() ? HeaderByte(At<void>(Start(index))) : 0;
+}
+
+size_t SlabLook::Size(unsigned index) const {
+  if constexpr (kVariant.armour) {
+    static_assert(kOverflown == Slack::kDamaged);
+    if (MayRead() && State(index) == BlockState::kLive) {
+      return Slack(At<void>(Start(index)), kStride[size_class_]).Read();
+    }
+  }
+  return UsableBytes(size_class_);
 }
 
 BlockState SlabLook::State(unsigned index) const {

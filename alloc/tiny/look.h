@@ -47,6 +47,10 @@ class SlabLook {
   BlockState State(unsigned index) const;
   // The byte before the block, as it is; 0 where it must not be read.
   uint8_t Header(unsigned index) const;
+  // Bytes that the program may use; of an armoured live block those it asked
+  // for. kOverflown: the bytes behind them were changed.
+  static constexpr size_t kOverflown = ~size_t{0};
+  size_t Size(unsigned index) const;
   uintptr_t Start(unsigned index) const { return first_ + index * stride_; }
 
  private:

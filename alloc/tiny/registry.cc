@@ -9,6 +9,7 @@
 
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/metadata.h"
+#include "alloc/superslab/stage_counts.h"
 #include "alloc/tiny/remote_word.h"
 
 namespace hakmem::tiny {
@@ -79,6 +80,7 @@ void AddAdoptedLocked(Heap& heap, SlabDescriptor* slab) {
                       UsedOf(slab) * StrideBytes(slab));
   AddToBooksLocked(heap, slab);
   PushListLocked(heap, slab, OpenList(slab));
+  superslab::Stages::Add(superslab::Stage::kAdopted);
 }
 
 // The slab leaves its heap. If blocks come back meanwhile it is tried again.
@@ -310,21 +312,31 @@ Heap* FirstHeap() {
   return g_state.heaps;
 }
 
+Heap* PeekFirstHeap() {
+  // relaxed: heaps stay, and the list grows at its head.
+  return __atomic_load_n(&g_state.heaps, __ATOMIC_RELAXED);
+}
+
 Lock& OrphanLock() { return g_state.orphan_lock; }
 
 void CountOrphans(void* context, void (*add)(void* context, unsigned size_class,
                                              size_t used)) {
-  LockHolder hold(g_state.orphan_lock);
-  for (unsigned c = 0; c < kClasses; ++c) {
-    // relaxed: under orphan_lock.
-    const SlabDescriptor* slab =
-        g_state.orphans[c].load(std::memory_order_relaxed);
-    for (; slab != nullptr; slab = slab->next) {
-      const RemoteWord word =
-          RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed));
-      const unsigned used = UsedOf(slab);
-      add(context, c, used > word.count ? used - word.count : 0);
-    }
+  // relaxed: a bound; what lies above it is new.
+  const size_t slabs =
+      superslab::g_window.high_water.load(std::memory_order_relaxed) *
+      size_t{superslab::kSlabsPerSuper};
+  for (size_t i = 0; i < slabs; ++i) {
+    // relaxed: as below.
+    const int8_t token =
+        __atomic_load_n(&superslab::g_map[i], __ATOMIC_RELAXED);
+    if (token >= 0) continue;
+    const SlabDescriptor* slab = superslab::Descriptor(i);
+    if (ListOf(slab) != kOrphans) continue;
+    // relaxed: both are gauges here.
+    const RemoteWord word =
+        RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed));
+    const unsigned used = UsedOf(slab);
+    add(context, ClassOfLive(token), used > word.count ? used - word.count : 0);
   }
 }
 

@@ -34,8 +34,11 @@ void AdoptThisOrphan(Heap& heap, SlabDescriptor* slab);
 
 // All heaps, newest first; heaps are never destroyed.
 Heap* FirstHeap();
+// The same without the lock: for who cannot wait.
+Heap* PeekFirstHeap();
 
-// Calls `add(context, class, used blocks)` for every orphan.
+// Calls `add(context, class, used blocks)` for every orphan. Takes no lock,
+// however many there are: one that changes hands meanwhile is seen or not.
 void CountOrphans(void* context,
                   void (*add)(void* context, unsigned size_class, size_t used));
 

@@ -86,22 +86,28 @@ void* AllocateZeroSize() {
   return nullptr;
 }
 
+ZeroSizeState LookAtZeroSize(const void* address) {
+  // relaxed: as in Base().
+  const uintptr_t base = g_places.base.load(std::memory_order_relaxed);
+  const uintptr_t offset = AddressOf(static_cast<const char*>(address)) - base;
+  if (base == 0 || offset >= kBytes) return ZeroSizeState::kNone;
+  const size_t place = offset / kStep;
+  // relaxed: as above.
+  const uint64_t word =
+      g_places.live[place / 64].load(std::memory_order_relaxed);
+  return ((word >> (place % 64)) & 1) != 0 ? ZeroSizeState::kLive
+                                           : ZeroSizeState::kFree;
+}
+
 bool IsZeroSize(const void* pointer, const char* what) {
-  {
-    // relaxed: as in Base().
-    const uintptr_t base = g_places.base.load(std::memory_order_relaxed);
-    const uintptr_t offset =
-        AddressOf(static_cast<const char*>(pointer)) - base;
-    if (base == 0 || offset >= kBytes) return false;
-    const size_t place = offset / kStep;
-    // relaxed: as above.
-    const uint64_t word =
-        g_places.live[place / 64].load(std::memory_order_relaxed);
-    const bool live = ((word >> (place % 64)) & 1) != 0;
-    if (!live || offset % kStep != 0) Report(pointer, what, !live);
-    return true;
+  const ZeroSizeState state = LookAtZeroSize(pointer);
+  if (state == ZeroSizeState::kNone) return false;
+  const bool live = state == ZeroSizeState::kLive;
+  // The stretch begins at a page, so every start is a multiple.
+  if (!live || AddressOf(static_cast<const char*>(pointer)) % kStep != 0) {
+    Report(pointer, what, !live);
   }
-  return false;
+  return true;
 }
 
 void FreeZeroSize(void* pointer) {

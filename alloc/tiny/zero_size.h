@@ -15,6 +15,10 @@ namespace hakmem::tiny {
 // among them: `what` says what was to be done with it.
 bool IsZeroSize(const void* pointer, const char* what);
 
+// What an address is among them, any address; for reports.
+enum class ZeroSizeState : unsigned char { kNone, kLive, kFree };
+ZeroSizeState LookAtZeroSize(const void* address);
+
 // Frees what IsZeroSize knows.
 void FreeZeroSize(void* pointer);
 

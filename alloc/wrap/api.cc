@@ -3,6 +3,7 @@
 // Locks: none here.   Read next: alloc/stats/stats.h
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "alloc/base/variant.h"
@@ -54,13 +55,12 @@ GnuMallinfo2 ReadMallinfo() {
   stats::Totals totals;
   stats::Read(&totals);
   GnuMallinfo2 info = {};
-  info.arena = totals.mapped;
+  info.arena = totals.mapped - totals.huge_bytes;
   info.hblks = totals.huge_blocks;
   info.hblkhd = totals.huge_bytes;
   info.fsmblks = totals.cached;
   info.uordblks = totals.live - totals.huge_bytes;
-  info.fordblks =
-      totals.mapped > info.uordblks ? totals.mapped - info.uordblks : 0;
+  info.fordblks = info.arena > info.uordblks ? info.arena - info.uordblks : 0;
   info.keepcost = totals.dirty;
   return info;
 }
@@ -79,21 +79,10 @@ const char* hak_version(void) { return HAKMEM_VERSION; }
 void hak_stats(struct hak_stats* out) {
   stats::Totals totals;
   stats::Read(&totals);
-  out->live = totals.live;
-  out->cached = totals.cached;
-  out->committed = totals.committed;
-  out->dirty = totals.dirty;
-  out->mapped = totals.mapped;
-  out->peak_mapped = totals.peak_mapped;
-  out->purged = totals.purged;
-  out->metadata = totals.metadata;
-  out->large_blocks = totals.large_blocks;
-  out->large_bytes = totals.large_bytes;
-  out->huge_blocks = totals.huge_blocks;
-  out->huge_bytes = totals.huge_bytes;
-  out->heaps = totals.heaps;
-  out->slabs_from_pool = totals.slabs_from_pool;
-  out->slabs_from_mapping = totals.slabs_from_mapping;
+  // The same numbers in the same order.
+  constexpr size_t kNumbers = offsetof(stats::Totals, classes);
+  static_assert(kNumbers == offsetof(struct hak_stats, foreign_frees));
+  memcpy(out, &totals, kNumbers);
   out->foreign_frees = wrap::Foreign::Count();
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
     const stats::ClassTotals& sum = totals.classes[c];

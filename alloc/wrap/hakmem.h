@@ -1,8 +1,10 @@
-// hakmem beyond malloc: gauges, trimming, sizes. C and C++.
+// hakmem beyond malloc: gauges, trimming, sizes, and a look into the heap. C
+// and C++.
 //
 // Every function may be called from any thread, also before main and after
-// exit handlers have begun. None allocates. None is async-signal-safe unless
-// its comment says so.
+// exit handlers have begun. None allocates. The last lines of each comment say
+// what a call costs and whether it is async-signal-safe; one that is not must
+// not be called in a signal handler.
 
 #ifndef HAKMEM_H_
 #define HAKMEM_H_
@@ -14,10 +16,14 @@
 extern "C" {
 #endif
 
-// "release", "hardened" or "checked". Async-signal-safe.
+// "release", "hardened" or "checked".
+// Cost: none. Thread-safe, async-signal-safe.
 const char* hak_variant(void);
-// As in the name of the package, e.g. "0.1.0". Async-signal-safe.
+// As in the name of the package, e.g. "0.1.0".
+// Cost: none. Thread-safe, async-signal-safe.
 const char* hak_version(void);
+
+// --- gauges
 
 enum { HAK_CLASSES = 32 };
 
@@ -31,9 +37,9 @@ struct hak_class_stats {
   uint64_t flushed;
 };
 
-// Bytes unless said otherwise. live + cached <= committed <= mapped holds once
-// all threads are quiet; under load each value is exact at some moment of the
-// call, but not all at the same.
+// Bytes unless said otherwise. live + cached <= committed holds at any time.
+// Under load each value is exact at some moment of the call, but not all at the
+// same: committed <= mapped holds once all threads are quiet.
 struct hak_stats {
   size_t live;       // in blocks that the program holds, with their rounding
   size_t cached;     // in blocks that threads keep for their next malloc
@@ -43,13 +49,16 @@ struct hak_stats {
   size_t peak_mapped;
   size_t purged;        // ever given back
   size_t metadata;      // descriptors, beside `mapped`
-  size_t large_blocks;  // above the size classes
-  size_t large_bytes;
-  size_t huge_blocks;  // mappings of their own; also in live, mapped
+  size_t large_blocks;  // above the size classes; what other threads than the
+  size_t large_bytes;   // calling one keep of them counts as live
+  size_t huge_blocks;   // mappings of their own; also in live, mapped
   size_t huge_bytes;
   size_t heaps;  // one per thread that ever allocated at the same time
-  uint64_t slabs_from_pool;  // which stage served each slab
+  uint64_t slabs_from_pool;  // how often each stage served a slab
   uint64_t slabs_from_mapping;
+  size_t live_blocks;      // how many, of all sizes
+  size_t cached_blocks;    // how many, of the size classes
+  size_t purges;           // how often something was given back
   uint64_t foreign_frees;  // routed to libc's heap (checked only)
   struct hak_class_stats classes[HAK_CLASSES];
 };
@@ -57,27 +66,120 @@ struct hak_stats {
 // In C++ the function hides the struct's constructor, as stat() does.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
-// Fills in `*stats`. Cost: a few microseconds, plus one short lock per heap.
+// Fills in `*stats`.
+// Cost: a few microseconds, one lock per heap and four others, each held for
+// tens of additions, and a look at each slab that is in use, without a lock.
+// Thread-safe. Not async-signal-safe.
 void hak_stats(struct hak_stats* stats);
 #pragma GCC diagnostic pop
 
 enum hak_format { HAK_TEXT = 0, HAK_JSON = 1 };
 
-// Writes the same with write(2). Returns 0, or -1 with errno EINVAL for an
-// unknown format.
+// Writes the same, and a line for each heap, with write(2). The checked variant
+// adds what its locks counted about themselves (acquired, contended, spins,
+// waits, waited and longest wait), summed by name, and which stage of the
+// acquire served the slabs. Returns 0, or -1 with errno EINVAL for an unknown
+// format.
+// Cost: that of hak_stats, one lock per heap once more, and a write(2) for each
+// 512 bytes. Thread-safe. Not async-signal-safe.
 int hak_stats_write(int fd, int format);
+
+// --- memory
 
 // Gives memory back. Level 0: what the rule of volume would give back anyway;
 // 1: all free memory that can be had without stopping other threads. Returns
-// the bytes given back. Cost: system calls in proportion.
+// the bytes given back.
+// Cost: system calls in proportion; level 1 walks over all slabs, heap by heap,
+// under the heap's lock. Thread-safe. Not async-signal-safe.
 size_t hak_trim(int level);
 
-// What malloc_usable_size returns, also on musl and in C++.
+// What malloc_usable_size returns, also on musl and in C++. Ends the process,
+// as free does, if this is no live block.
+// Cost: as free; a lock for blocks above 32 MiB. Thread-safe. Not
+// async-signal-safe.
 size_t hak_usable_size(const void* block);
 
 // free with the size that was asked for. Hardened and checked abort if it
 // cannot be that block's size; release ignores it.
+// Cost: as free. Thread-safe. Not async-signal-safe.
 void hak_free_sized(void* block, size_t size);
+
+// --- a look into the heap: in lib/libhakmem_see.a (Bazel: //:hakmem_see). What
+// a program does not call is not linked.
+
+enum hak_block_state {
+  HAK_BLOCK_LIVE = 1,     // the program holds it
+  HAK_BLOCK_FREE = 2,     // free, or on its way there through a thread's cache
+  HAK_BLOCK_DAMAGED = 3,  // its header byte was overwritten
+  HAK_BLOCK_UNSURE = 4,   // not free in its slab, whose lock could not be had
+};
+enum hak_block_kind {
+  HAK_KIND_SMALL = 1,  // of a size class
+  HAK_KIND_LARGE = 2,  // up to 32 MiB; free: neighbours may be one
+  HAK_KIND_HUGE = 3,   // a mapping of its own
+};
+
+struct hak_block {
+  const void* start;
+  size_t size;    // bytes that the program may use; hardened: that it asked for
+  size_t stride;  // to the next block
+  size_t offset;  // of the address that was asked about; >= size: past the end
+  int state;      // enum hak_block_state
+  int kind;       // enum hak_block_kind
+  int size_class;  // 0 to HAK_CLASSES - 1; -1 if the kind is not small
+  unsigned heap;   // the id of the heap that owns it; 0: none does
+};
+
+// Which block an address lies in, any address: 1 and `*block` filled in; 0: in
+// none; -1: a lock was not to be had, ask again.
+// Cost: a lock; waits for it for a hundred turns of the scheduler at most. For
+// an address outside the window of small blocks a walk over the list of Huge
+// ones. Thread-safe, async-signal-safe.
+int hak_block_of(const void* address, struct hak_block* block);
+
+// Calls `use(context, block)` for every block that is not free in its slab:
+// live ones, damaged ones, and free ones that are in a cache, Huge ones last.
+// Stops as soon as it returns something else than 0, and returns that. A block
+// that lives throughout is seen once; one that comes or goes meanwhile may be.
+// No lock is held while `use` runs, so it may allocate and free.
+// Cost: a lock per slab, held for as long as its blocks are looked at (2,048 at
+// most), and up to 6 KiB of stack. Thread-safe. Not async-signal-safe.
+int hak_for_each_block(int (*use)(void* context, const struct hak_block* block),
+                       void* context);
+
+struct hak_heap_stats {
+  unsigned id;       // as in hak_block.heap
+  int idle;          // its thread has ended; it waits for another
+  size_t slabs;      // that belong to it
+  size_t used;       // bytes in their blocks that are live or cached
+  size_t cached;     // bytes in its thread's cache, whoever owns their slabs
+  size_t committed;  // bytes of its slabs' pages that were written; >= used
+};
+
+// Fills in at most `count` heaps, newest first. Returns how many there are.
+// Cost: a lock per heap, held for 32 additions. Thread-safe. Not
+// async-signal-safe.
+size_t hak_heaps(struct hak_heap_stats* heaps, size_t count);
+
+// From now on SIGSEGV, SIGBUS and SIGABRT write to `fd` what the allocator
+// knows about the fault before the process ends as it would have ended anyway:
+// with the handler that was there before, or by default and with its core.
+// Lines begin with "hakmem: crash: " and say
+//   - the signal, the address, pc, sp and the thread,
+//   - the last words, if it was hakmem that aborted,
+//   - what lies at the address, at addresses in the last words, and at those
+//     registers which point into the heap: "0x... is 12 bytes into a live block
+//     at 0x... (Tiny class 3, 64 bytes) of heap 2, header intact",
+//   - gauges.
+// The handler uses write(2) only, takes no lock that is held, and runs on a
+// stack of its own in the thread that calls this and in all that first allocate
+// later: call it early in main. One report per process. Returns 0, or -1 with
+// errno EBADF (no such descriptor), EALREADY (they are reported already) or
+// ENOMEM (no stack).
+// lib/hakmem_crash.o (Bazel: //:hakmem_crash) does it before main with fd 2, if
+// it is only linked in.
+// Cost: a mapping of some pages per thread. Thread-safe. Not async-signal-safe.
+int hak_report_crashes(int fd);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 
 #include "alloc/wrap/lifetime.h"
 
+#include "alloc/base/thread_phase.h"
 #include "alloc/large/large.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/slab_pool.h"
@@ -46,6 +47,7 @@ void AfterForkInChild() { AfterFork(true); }
 void platform::OnThreadExit() {
   large::FlushThread();
   tiny::FlushThread(true);
+  TellObserver(ThreadEvent::kEnds);
 }
 
 }  // namespace hakmem

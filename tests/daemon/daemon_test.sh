@@ -95,7 +95,31 @@ test_replay() {
     fail "the gauges do not say allocator ${allocator}"
   get '/gauges?format=json' | grep -q '^{"requests":.*}$' ||
     fail "the gauges are no JSON"
+  [[ "$(get '/gauges?format=xml')" == '{"error":"format is text or json"}' ]] ||
+    fail "a format that there is not: $(get '/gauges?format=xml')"
+  test_same_gauges
   stop_silent
+}
+
+# The two forms of a daemon that is idle say the same, line by line.
+test_same_gauges() {
+  [[ "${allocator}" != libc ]] || return 0
+  local text json key value
+  text="$(get '/gauges?format=text')"
+  json="$(get '/gauges?format=json')"
+  for key in large_blocks huge_blocks huge_bytes heaps metadata peak_mapped; do
+    value="$(sed -n "s/^${key} //p" <<<"${text}")"
+    [[ -n "${value}" && "${json}" == *"\"${key}\":${value},"* ]] ||
+      fail "${key} is '${value}' in text, not in JSON: ${json}"
+  done
+  value="$(grep -c '^heap [0-9]*: idle 0, slabs ' <<<"${text}")"
+  # The workers' and the main thread's.
+  [[ "${value}" -ge 4 ]] || fail "gauges of ${value} heaps only: ${text}"
+  if [[ "${allocator}" == checked ]]; then
+    grep -q '^lock heap: locks [1-9]' <<<"${text}" || fail "no locks: ${text}"
+  else
+    ! grep -q '^lock ' <<<"${text}" || fail "locks in ${allocator}: ${text}"
+  fi
 }
 
 test_database_file() {

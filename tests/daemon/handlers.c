@@ -249,8 +249,13 @@ static void Trim(struct Exchange* exchange) {
 
 static void Gauges(struct Exchange* exchange) {
   const char* format = evhttp_find_header(&exchange->parameters, "format");
-  enum GaugeFormat kind =
-      format != NULL && strcmp(format, "json") == 0 ? kGaugeJson : kGaugeText;
+  enum GaugeFormat kind = kGaugeText;
+  if (format != NULL && strcmp(format, "json") == 0) {
+    kind = kGaugeJson;
+  } else if (format != NULL && strcmp(format, "text") != 0) {
+    Fail(exchange, 400, "format is text or json");
+    return;
+  }
   struct evbuffer* body = evbuffer_new();
   if (body == NULL || WriteGauges(exchange->worker->server, kind, body) != 0) {
     Fail(exchange, 503, "no gauges");

@@ -17,7 +17,7 @@ static const char kHelp[] =
     "GET /query?source=S     [&id=N | &device=D | &summary=1] [&limit=N]\n"
     "GET /alerts?source=S    [&limit=N]\n"
     "DELETE /records?source=S&keep=N\n"
-    "GET /gauges             [?format=json]\n";
+    "GET /gauges             [?format=text | ?format=json]\n";
 
 static _Noreturn void Refuse(const char* format, ...) {
   va_list arguments;

@@ -297,11 +297,37 @@ bool Session::QueryAlerts() {
   return true;
 }
 
+namespace {
+
+// What hakmem promises of its numbers, while all threads are at work. A daemon
+// with libc's malloc has no heap to speak of.
+bool HeapIsSound(const JsonValue& gauges) {
+  const JsonValue* heap = gauges.Find("heap");
+  if (heap == nullptr) return true;
+  const int64_t live = heap->Integer("live").value_or(0);
+  const int64_t cached = heap->Integer("cached").value_or(-1);
+  const JsonValue* classes = heap->Find("classes");
+  const JsonValue* heaps = heap->Find("per_heap");
+  if (live <= 0 || cached < 0 || classes == nullptr || heaps == nullptr ||
+      live + cached > heap->Integer("committed").value_or(0) ||
+      classes->items.size() != 32 || heaps->items.empty()) {
+    return false;
+  }
+  for (const JsonValue& one : heaps->items) {
+    if (one.Integer("used").value_or(1) > one.Integer("committed").value_or(0))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 bool Session::QueryGauges() {
   JsonValue json;
   if (Draw(2) == 0) {
     return Send("GET", "/gauges?format=json", "") && Expect(200, &json) &&
-           (json.Integer("rss_kib").value_or(0) > 0 || Fail("no rss_kib"));
+           (json.Integer("rss_kib").value_or(0) > 0 || Fail("no rss_kib")) &&
+           (HeapIsSound(json) || Fail("the heap's gauges make no sense"));
   }
   return Send("GET", "/gauges", "") &&
          ((answer_.code == 200 &&

@@ -1,8 +1,8 @@
 #!/bin/bash
 # What must not be in a production build, by its symbols: the way to libc's
-# heap (__real_*), the domain routing, the statistics of locks. The checked
-# variant has all three, and must be seen to have them: a search that finds
-# nothing there would find nothing anywhere.
+# heap (__real_*), the domain routing, the statistics of locks and stages. The
+# checked variant has them all, and must be seen to have them: a search that
+# finds nothing there would find nothing anywhere.
 #
 #   symbols_test.sh CHECKED.o CLEAN...
 #
@@ -16,6 +16,8 @@ readonly -A TRACES=(
   ["a reference to libc's heap"]=' __real_'
   ["domain routing"]='Domain<true>'
   ["lock statistics"]='hakmem::LockStats'
+  ["reports of locks"]='hakmem::stats::WriteLocks'
+  ["counts of stages"]='StageCounts<true>'
 )
 
 failures=0

@@ -28,20 +28,24 @@ def _archives(target):
                 archives.append(archive)
     return archives
 
-def _relocatable(ctx, cc, name, archives, keep):
+def _relocatable(ctx, cc, name, archives, keep, friends = []):
     """One object from archives, in which only the names in `keep` are global.
 
-    The sections stay apart, so that --gc-sections still prunes the object.
+    And those of our own that the archives `friends` ask for. The sections stay
+    apart, so that --gc-sections still prunes the object.
     """
     out = ctx.actions.declare_file("_dist/%s/%s" % (ctx.label.name, name))
     ctx.actions.run_shell(
         outputs = [out],
-        inputs = depset(archives, transitive = [cc.all_files]),
+        inputs = depset(archives + friends, transitive = [cc.all_files]),
         command = """set -eu
-ld="$1" objcopy="$2" out="$3" keep="$4"; shift 4
+ld="$1" objcopy="$2" nm="$3" out="$4" keep="$5" friends="$6"; shift 6
 "$ld" -r --force-group-allocation -z noexecstack -o "$out.all" \
   --whole-archive "$@"
 printf '%s\n' $keep > "$out.keep"
+for friend in $friends; do
+  "$nm" -u "$friend" | awk '$2 ~ /hakmem/ { print $2 }' >> "$out.keep"
+done
 "$objcopy" --wildcard --keep-global-symbols="$out.keep" --strip-debug \
   --remove-section=.comment "$out.all" "$out"
 rm "$out.all" "$out.keep"
@@ -49,11 +53,40 @@ rm "$out.all" "$out.keep"
         arguments = [
             cc.ld_executable,
             cc.objcopy_executable,
+            cc.nm_executable,
             out.path,
             "\n".join(keep),
+            " ".join([f.path for f in friends]),
         ] + [a.path for a in archives],
         mnemonic = "HakmemObject",
         progress_message = "Making %s of one piece" % name,
+    )
+    return out
+
+def _archive(ctx, cc, name, archives):
+    """One archive from archives; a linker takes the members that it needs."""
+    out = ctx.actions.declare_file("_dist/%s/%s" % (ctx.label.name, name))
+    ctx.actions.run_shell(
+        outputs = [out],
+        inputs = depset(archives, transitive = [cc.all_files]),
+        command = """set -eu
+ar="$1" objcopy="$2" out="$3"; shift 3
+{
+  echo "create $out.all"
+  printf 'addlib %s\n' "$@"
+  printf 'save\nend\n'
+} | "$ar" -M
+"$objcopy" -D --strip-debug --remove-section=.comment "$out.all" "$out"
+"$ar" sD "$out"
+rm "$out.all"
+""",
+        arguments = [
+            cc.ar_executable,
+            cc.objcopy_executable,
+            out.path,
+        ] + [a.path for a in archives],
+        mnemonic = "HakmemArchive",
+        progress_message = "Collecting %s" % name,
     )
     return out
 
@@ -77,14 +110,33 @@ def _impl(ctx):
         keep = keep + wrapped
 
     malloc_archives = _archives(ctx.attr.malloc)
-    hakmem_o = _relocatable(ctx, cc, "hakmem.o", malloc_archives, keep)
+    see_archives = [
+        a
+        for a in _archives(ctx.attr.see)
+        if a not in malloc_archives
+    ]
+    hakmem_o = _relocatable(
+        ctx,
+        cc,
+        "hakmem.o",
+        malloc_archives,
+        keep,
+        friends = see_archives,
+    )
     override_o = _relocatable(
         ctx,
         cc,
         "hakmem_override.o",
         _archives(ctx.attr.override),
         wrapped + hooks + _API + _MARKERS,
+        friends = see_archives,
     )
+    see_a = _archive(ctx, cc, "libhakmem_see.a", see_archives)
+    crash_o = _relocatable(ctx, cc, "hakmem_crash.o", [
+        a
+        for a in _archives(ctx.attr.crash)
+        if a not in malloc_archives + see_archives
+    ], ["none"])
     new_o = _relocatable(ctx, cc, "hakmem_new.o", [
         a
         for a in _archives(ctx.attr.new)
@@ -107,8 +159,10 @@ def _impl(ctx):
         "include/hakmem.h": ctx.file.header,
         "lib/cmake/hakmem/hakmem-check.cmake": ctx.file._check_cmake,
         "lib/hakmem.o": hakmem_o,
+        "lib/hakmem_crash.o": crash_o,
         "lib/hakmem_new.o": new_o,
         "lib/hakmem_override.o": override_o,
+        "lib/libhakmem_see.a": see_a,
         "LICENSE": ctx.file.license,
     }
     for template in ctx.files._templates:
@@ -154,12 +208,14 @@ _hakmem_dist = rule(
     implementation = _impl,
     attrs = {
         "arch": attr.string(mandatory = True),
+        "crash": attr.label(mandatory = True, providers = [CcInfo]),
         "header": attr.label(allow_single_file = True, mandatory = True),
         "libc": attr.string(mandatory = True),
         "license": attr.label(allow_single_file = True, mandatory = True),
         "malloc": attr.label(mandatory = True, providers = [CcInfo]),
         "new": attr.label(mandatory = True, providers = [CcInfo]),
         "override": attr.label(mandatory = True, providers = [CcInfo]),
+        "see": attr.label(mandatory = True, providers = [CcInfo]),
         "variant": attr.string(mandatory = True),
         "_cc_toolchain": attr.label(
             default = "@bazel_tools//tools/cpp:current_cc_toolchain",
@@ -185,8 +241,8 @@ def hakmem_dist(name, **kwargs):
 
     Args:
       name: the name of the target
-      **kwargs: malloc, new and override (libraries), header, license, and
-        what every rule has
+      **kwargs: malloc, new, override, see and crash (libraries), header,
+        license, and what every rule has
     """
     _hakmem_dist(
         name = name,

@@ -25,14 +25,14 @@ fail() {
 # cc[] and cxx[]: a compiler that the user has.
 cc=("${triplet}-gcc-12")
 cxx=("${triplet}-g++-12")
-programs=(hello lines cxx)
+programs=(hello lines seeing cxx)
 if [[ "${libc}" == musl ]]; then
   # What musl-gcc does, which Debian has for one architecture only.
   gcc_include="$("${cc[0]}" -print-file-name=include)"
   musl="${cpu}-linux-musl"
   cc+=(-nostdinc -isystem "/usr/include/${musl}" -isystem "${gcc_include}"
     "-B/usr/lib/${musl}" "-L/usr/lib/${musl}")
-  programs=(hello lines)
+  programs=(hello lines seeing)
 fi
 
 # Tests that PROGRAM prints what it must and has no part of libc's heap.
@@ -42,6 +42,7 @@ expect() {
     hello*) wanted=hello ;;
     lines*) wanted="lines, ${variant}" ;;
     cxx*) wanted=c++ ;;
+    seeing*) wanted=seeing ;;
   esac
   local -a options=()
   [[ "${variant}" != checked ]] || options=(--variant checked)
@@ -64,17 +65,19 @@ main_arena|__malloc_context|__simple_malloc|__libc_malloc_impl)$" || true)"
 # One program by the response file and one by pkg-config, in both link modes.
 link_by_hand() {
   local program="$1" mode
-  local -a compile object
+  local -a compile object archive=()
   if [[ "${program}" == cxx ]]; then
     compile=("${cxx[@]}" "${DATA}/testdata/cxx.cc")
     object=("${H}/lib/hakmem_new.o")
   else
     compile=("${cc[@]}" "-I${H}/include" "${DATA}/testdata/${program}.c")
     object=()
+    [[ "${program}" != seeing ]] || archive=("${H}/lib/libhakmem_see.a")
   fi
   for mode in -static -static-pie; do
     "${compile[@]}" "${mode}" ${object[@]+"${object[@]}"} "${H}/lib/hakmem.o" \
-      "@${H}/share/hakmem/wrap.opts" -o "${work}/${program}${mode}"
+      ${archive[@]+"${archive[@]}"} "@${H}/share/hakmem/wrap.opts" \
+      -o "${work}/${program}${mode}"
     expect "${work}/${program}${mode}"
   done
   local package=hakmem
@@ -115,6 +118,7 @@ check_object() {
   fi
   [[ -z "${extra}" ]] || fail "hakmem.o needs, unexpectedly: ${extra}"
   extra="$(nm --defined-only -g "${H}/lib/hakmem.o" | awk '{ print $3 }' |
+    grep -vxF -f <(nm -u "${H}/lib/libhakmem_see.a" | awk '{ print $2 }') |
     grep -vE '^(__wrap_|hak_|hakmem_(marker|mode)_|__malloc_)' || true)"
   if [[ "${variant}" != checked ]]; then
     # Each wrapper under its plain name, too, and nothing more.
@@ -122,6 +126,31 @@ check_object() {
       "${H}/share/hakmem/wrap.opts") <<< "${extra}" || true)"
   fi
   [[ -z "${extra}" ]] || fail "hakmem.o defines, unexpectedly: ${extra}"
+}
+
+# What looks into the heap wants a little more of libc, and is not there where
+# nobody calls it.
+check_archive() {
+  local extra
+  extra="$(nm -u "${H}/lib/libhakmem_see.a" | awk '$1 == "U" { print $2 }' |
+    grep -vE 'hakmem|^(fcntl|sigaction|sigemptyset|strncmp|clock_gettime)$' |
+    grep -vxF -f <(grep -v '^#' "${DATA}/allowed_undefined.txt") || true)"
+  [[ -z "${extra}" ]] || fail "libhakmem_see.a needs, unexpectedly: ${extra}"
+  extra="$(nm "${work}/hello-pkgconfig" | grep -E ' hak_(block_of|report)' ||
+    true)"
+  [[ -z "${extra}" ]] || fail "hello has what it does not call: ${extra}"
+}
+
+# A program that calls nothing of it, and whose crash is reported.
+check_crash() {
+  local said
+  # shellcheck disable=SC2046  # the words of pkg-config are words
+  "${cc[@]}" "${DATA}/testdata/crash.c" -static \
+    $(pkg-config --static --cflags --libs hakmem_crash) -o "${work}/crash"
+  said="$(ulimit -c 0; ${HAKMEM_RUNNER:-} "${work}/crash" 2>&1 || true)"
+  grep -q '^hakmem: crash: last words: double free of 0x' <<< "${said}" &&
+    grep -q '^hakmem: crash: 0x.* is 0 bytes inside a freed block' \
+      <<< "${said}" || fail "the crash was reported so: ${said}"
 }
 
 # --gc-sections must still find something to drop.
@@ -137,7 +166,8 @@ check_prunes() {
     fail "--gc-sections left all ${whole} wrappers in"
 }
 
-for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o; do
+for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o \
+  lib/hakmem_crash.o lib/libhakmem_see.a; do
   [[ -s "${H}/${file}" ]] || fail "${file} is missing"
 done
 if grep -rlE '@[A-Z_]+@' "${H}" --include=* -I; then
@@ -148,6 +178,8 @@ check_prunes
 for program in "${programs[@]}"; do
   link_by_hand "${program}"
 done
+check_archive
+check_crash
 link_by_cmake
 rm -rf "${work}"
 echo "${name}, ${variant}: all programs linked and ran"

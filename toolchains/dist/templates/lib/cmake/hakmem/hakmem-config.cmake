@@ -4,6 +4,7 @@
 #
 # hakmem::hakmem      malloc and everything like it
 # hakmem::hakmem_new  that, and operator new and delete (C++)
+# hakmem::hakmem_crash  that, and crashes are reported on stderr
 #
 # enable_testing()
 # hakmem_closed_test(daemon_closed daemon)  # see hakmem-check.cmake
@@ -24,12 +25,18 @@ set(_hakmem_wrap
 set_target_properties(hakmem::hakmem PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES "${_hakmem_root}/include"
   INTERFACE_LINK_OPTIONS "${_hakmem_wrap}"
-  INTERFACE_LINK_LIBRARIES "${_hakmem_root}/lib/hakmem.o")
+  INTERFACE_LINK_LIBRARIES
+    "${_hakmem_root}/lib/hakmem.o;${_hakmem_root}/lib/libhakmem_see.a")
 
 add_library(hakmem::hakmem_new INTERFACE IMPORTED)
 set_target_properties(hakmem::hakmem_new PROPERTIES
   INTERFACE_LINK_LIBRARIES
     "${_hakmem_root}/lib/hakmem_new.o;hakmem::hakmem")
+
+add_library(hakmem::hakmem_crash INTERFACE IMPORTED)
+set_target_properties(hakmem::hakmem_crash PROPERTIES
+  INTERFACE_LINK_LIBRARIES
+    "${_hakmem_root}/lib/hakmem_crash.o;hakmem::hakmem")
 
 set(hakmem_VARIANT "@VARIANT@")
 include("${CMAKE_CURRENT_LIST_DIR}/hakmem-check.cmake")
