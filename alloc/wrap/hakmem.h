@@ -67,6 +67,13 @@ enum hak_format { HAK_TEXT = 0, HAK_JSON = 1 };
 // unknown format.
 int hak_stats_write(int fd, int format);
 
+// Writes an image of the heap with write(2), some 60 bytes for each slab, for
+// hakmem-view, which makes a page to look at of it. Returns 0, or -1 with the
+// errno of write(2), and then the image is not complete. Cost: a look at every
+// block that is in use; one short lock per slab. In an object of its own, see
+// README.md: hakmem_dump.
+int hak_dump(int fd);
+
 // Gives memory back. Level 0: what the rule of volume would give back anyway;
 // 1: all free memory that can be had without stopping other threads. Returns
 // the bytes given back. Cost: system calls in proportion.
