@@ -28,20 +28,24 @@ def _archives(target):
                 archives.append(archive)
     return archives
 
-def _relocatable(ctx, cc, name, archives, keep):
+def _relocatable(ctx, cc, name, archives, keep, users = []):
     """One object from archives, in which only the names in `keep` are global.
 
     The sections stay apart, so that --gc-sections still prunes the object.
+    `users` are objects that look into this one: what they want stays global.
     """
     out = ctx.actions.declare_file("_dist/%s/%s" % (ctx.label.name, name))
     ctx.actions.run_shell(
         outputs = [out],
-        inputs = depset(archives, transitive = [cc.all_files]),
+        inputs = depset(archives + users, transitive = [cc.all_files]),
         command = """set -eu
-ld="$1" objcopy="$2" out="$3" keep="$4"; shift 4
+ld="$1" objcopy="$2" nm="$3" out="$4" keep="$5" users="$6"; shift 6
 "$ld" -r --force-group-allocation -z noexecstack -o "$out.all" \
   --whole-archive "$@"
 printf '%s\n' $keep > "$out.keep"
+for user in $users; do
+  "$nm" -u "$user" | awk '{ print $2 }' >> "$out.keep"
+done
 "$objcopy" --wildcard --keep-global-symbols="$out.keep" --strip-debug \
   --remove-section=.comment "$out.all" "$out"
 rm "$out.all" "$out.keep"
@@ -49,8 +53,10 @@ rm "$out.all" "$out.keep"
         arguments = [
             cc.ld_executable,
             cc.objcopy_executable,
+            cc.nm_executable,
             out.path,
             "\n".join(keep),
+            " ".join([u.path for u in users]),
         ] + [a.path for a in archives],
         mnemonic = "HakmemObject",
         progress_message = "Making %s of one piece" % name,
@@ -77,13 +83,30 @@ def _impl(ctx):
         keep = keep + wrapped
 
     malloc_archives = _archives(ctx.attr.malloc)
-    hakmem_o = _relocatable(ctx, cc, "hakmem.o", malloc_archives, keep)
+    extras = {}
+    for extra in ctx.attr.extras:
+        # The target of an alias: hakmem_dump_release is hakmem_dump.
+        extra_name = extra.label.name.rpartition("_")[0] + ".o"
+        extras["lib/" + extra_name] = _relocatable(ctx, cc, extra_name, [
+            a
+            for a in _archives(extra)
+            if a not in malloc_archives
+        ], _API)
+    hakmem_o = _relocatable(
+        ctx,
+        cc,
+        "hakmem.o",
+        malloc_archives,
+        keep,
+        users = extras.values(),
+    )
     override_o = _relocatable(
         ctx,
         cc,
         "hakmem_override.o",
         _archives(ctx.attr.override),
         wrapped + hooks + _API + _MARKERS,
+        users = extras.values(),
     )
     new_o = _relocatable(ctx, cc, "hakmem_new.o", [
         a
@@ -104,6 +127,7 @@ def _impl(ctx):
     root = "hakmem-%s-%s-%s" % (HAKMEM_VERSION, ctx.attr.arch, ctx.attr.libc)
     files = {
         "bin/hakmem-check": ctx.executable._check,
+        "bin/hakmem-view": ctx.executable._view,
         "include/hakmem.h": ctx.file.header,
         "lib/cmake/hakmem/hakmem-check.cmake": ctx.file._check_cmake,
         "lib/hakmem.o": hakmem_o,
@@ -111,6 +135,7 @@ def _impl(ctx):
         "lib/hakmem_override.o": override_o,
         "LICENSE": ctx.file.license,
     }
+    files.update(extras)
     for template in ctx.files._templates:
         path = template.path.partition("/templates/")[2]
         out = _expand(ctx, template, template.basename, substitutions)
@@ -154,6 +179,8 @@ _hakmem_dist = rule(
     implementation = _impl,
     attrs = {
         "arch": attr.string(mandatory = True),
+        # Objects beside hakmem.o that look into it, one a target.
+        "extras": attr.label_list(providers = [CcInfo]),
         "header": attr.label(allow_single_file = True, mandatory = True),
         "libc": attr.string(mandatory = True),
         "license": attr.label(allow_single_file = True, mandatory = True),
@@ -175,6 +202,11 @@ _hakmem_dist = rule(
             default = "//toolchains/check:hakmem-check.cmake",
         ),
         "_templates": attr.label(default = "//toolchains/dist:templates"),
+        "_view": attr.label(
+            cfg = "exec",
+            default = "//toolchains/view:hakmem-view",
+            executable = True,
+        ),
     },
     fragments = ["cpp"],
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
@@ -185,8 +217,8 @@ def hakmem_dist(name, **kwargs):
 
     Args:
       name: the name of the target
-      **kwargs: malloc, new and override (libraries), header, license, and
-        what every rule has
+      **kwargs: malloc, new, override and extras (libraries), header, license,
+        and what every rule has
     """
     _hakmem_dist(
         name = name,

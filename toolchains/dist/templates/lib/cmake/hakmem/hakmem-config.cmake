@@ -2,8 +2,9 @@
 # target_link_libraries(daemon PRIVATE hakmem::hakmem)
 # target_link_options(daemon PRIVATE -static)
 #
-# hakmem::hakmem      malloc and everything like it
-# hakmem::hakmem_new  that, and operator new and delete (C++)
+# hakmem::hakmem       malloc and everything like it
+# hakmem::hakmem_new   that, and operator new and delete (C++)
+# hakmem::hakmem_dump  that, and hak_dump
 #
 # enable_testing()
 # hakmem_closed_test(daemon_closed daemon)  # see hakmem-check.cmake
@@ -30,6 +31,11 @@ add_library(hakmem::hakmem_new INTERFACE IMPORTED)
 set_target_properties(hakmem::hakmem_new PROPERTIES
   INTERFACE_LINK_LIBRARIES
     "${_hakmem_root}/lib/hakmem_new.o;hakmem::hakmem")
+
+add_library(hakmem::hakmem_dump INTERFACE IMPORTED)
+set_target_properties(hakmem::hakmem_dump PROPERTIES
+  INTERFACE_LINK_LIBRARIES
+    "${_hakmem_root}/lib/hakmem_dump.o;hakmem::hakmem")
 
 set(hakmem_VARIANT "@VARIANT@")
 include("${CMAKE_CURRENT_LIST_DIR}/hakmem-check.cmake")
