@@ -134,6 +134,7 @@ def _impl(ctx):
         "lib/hakmem_new.o": new_o,
         "lib/hakmem_override.o": override_o,
         "LICENSE": ctx.file.license,
+        "share/hakmem/hakmem.py": ctx.file._gdb,
     }
     files.update(extras)
     for template in ctx.files._templates:
@@ -200,6 +201,10 @@ _hakmem_dist = rule(
         "_check_cmake": attr.label(
             allow_single_file = True,
             default = "//toolchains/check:hakmem-check.cmake",
+        ),
+        "_gdb": attr.label(
+            allow_single_file = True,
+            default = "//toolchains/gdb:hakmem.py",
         ),
         "_templates": attr.label(default = "//toolchains/dist:templates"),
         "_view": attr.label(

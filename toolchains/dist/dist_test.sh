@@ -149,7 +149,7 @@ check_prunes() {
 }
 
 for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o \
-  lib/hakmem_dump.o bin/hakmem-view; do
+  lib/hakmem_dump.o bin/hakmem-view share/hakmem/hakmem.py; do
   [[ -s "${H}/${file}" ]] || fail "${file} is missing"
 done
 if grep -rlE '@[A-Z_]+@' "${H}" --include=* -I; then
