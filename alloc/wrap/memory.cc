@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "alloc/base/pointers.h"
+#include "alloc/base/sampling.h"
 #include "alloc/large/large.h"
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/armour.h"
@@ -129,7 +130,7 @@ void* Aligned(size_t alignment, size_t bytes) {
   } else {
     block = large::Allocate(bytes, alignment).pointer;
   }
-  return block != nullptr ? block : OutOfMemory();
+  return block != nullptr ? Sampled(block, bytes) : OutOfMemory();
 }
 
 // Can so many bytes have been asked of the block? Exact where it knows.
@@ -178,7 +179,7 @@ void* Slow::Malloc(size_t bytes) {
     if constexpr (kVariant.armour) bytes -= tiny::kCodeBytes;
     block = large::Allocate(bytes, tiny::kUnit).pointer;
   }
-  return HAK_LIKELY(block != nullptr) ? block : OutOfMemory();
+  return HAK_LIKELY(block != nullptr) ? Sampled(block, bytes) : OutOfMemory();
 }
 
 void Slow::Free(void* pointer) {
@@ -216,7 +217,7 @@ void* Calloc(size_t count, size_t size) {
   const large::Block block = large::Allocate(bytes, tiny::kUnit);
   if (block.pointer == nullptr) return OutOfMemory();
   if (!block.zeroed) memset(block.pointer, 0, bytes);
-  return block.pointer;
+  return Sampled(block.pointer, bytes);
 }
 
 void* Realloc(void* pointer, size_t bytes) {
