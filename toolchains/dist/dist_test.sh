@@ -25,14 +25,14 @@ fail() {
 # cc[] and cxx[]: a compiler that the user has.
 cc=("${triplet}-gcc-12")
 cxx=("${triplet}-g++-12")
-programs=(hello lines image cxx)
+programs=(hello lines image profile cxx)
 if [[ "${libc}" == musl ]]; then
   # What musl-gcc does, which Debian has for one architecture only.
   gcc_include="$("${cc[0]}" -print-file-name=include)"
   musl="${cpu}-linux-musl"
   cc+=(-nostdinc -isystem "/usr/include/${musl}" -isystem "${gcc_include}"
     "-B/usr/lib/${musl}" "-L/usr/lib/${musl}")
-  programs=(hello lines image)
+  programs=(hello lines image profile)
 fi
 
 # Tests that PROGRAM prints what it must and has no part of libc's heap.
@@ -42,6 +42,7 @@ expect() {
     hello*) wanted=hello ;;
     lines*) wanted="lines, ${variant}" ;;
     image*) wanted=image ;;
+    profile*) wanted=profile ;;
     cxx*) wanted=c++ ;;
   esac
   local -a options=()
@@ -78,6 +79,7 @@ link_by_hand() {
     compile=("${cc[@]}" "-I${H}/include" "${DATA}/testdata/${program}.c")
     object=()
     [[ "${program}" != image ]] || object=("${H}/lib/hakmem_dump.o")
+    [[ "${program}" != profile ]] || object=("${H}/lib/hakmem_profile.o")
   fi
   for mode in -static -static-pie; do
     "${compile[@]}" "${mode}" ${object[@]+"${object[@]}"} "${H}/lib/hakmem.o" \
@@ -87,6 +89,7 @@ link_by_hand() {
   local package=hakmem
   [[ "${program}" != cxx ]] || package=hakmem_new
   [[ "${program}" != image ]] || package=hakmem_dump
+  [[ "${program}" != profile ]] || package=hakmem_profile
   # shellcheck disable=SC2046  # the words of pkg-config are words
   "${compile[@]}" -static $(pkg-config --static --cflags --libs "${package}") \
     -o "${work}/${program}-pkgconfig"
@@ -125,7 +128,7 @@ check_object() {
   extra="$(nm --defined-only -g "${H}/lib/hakmem.o" | awk '{ print $3 }' |
     grep -vE '^(__wrap_|hak_|hakmem_(marker|mode)_|__malloc_)' || true)"
   # And what the other objects look into.
-  extra="$(grep -vxF -f <(nm -u "${H}/lib/hakmem_dump.o" |
+  extra="$(grep -vxF -f <(nm -u "${H}/lib/"hakmem_{dump,profile}.o |
     awk '{ print $2 }') <<< "${extra}" || true)"
   if [[ "${variant}" != checked ]]; then
     # Each wrapper under its plain name, too, and nothing more.
@@ -149,7 +152,8 @@ check_prunes() {
 }
 
 for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o \
-  lib/hakmem_dump.o bin/hakmem-view share/hakmem/hakmem.py; do
+  lib/hakmem_dump.o lib/hakmem_profile.o bin/hakmem-view \
+  share/hakmem/hakmem.py; do
   [[ -s "${H}/${file}" ]] || fail "${file} is missing"
 done
 if grep -rlE '@[A-Z_]+@' "${H}" --include=* -I; then
