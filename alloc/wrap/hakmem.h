@@ -67,7 +67,7 @@ enum hak_format { HAK_TEXT = 0, HAK_JSON = 1 };
 // unknown format.
 int hak_stats_write(int fd, int format);
 
-// Writes an image of the heap with write(2), some 60 bytes for each slab, for
+// Writes an image of the heap with write(2), some 70 bytes for each slab, for
 // hakmem-view, which makes a page to look at of it. Returns 0, or -1 with the
 // errno of write(2), and then the image is not complete. Cost: a look at every
 // block that is in use; one short lock per slab. In an object of its own, see
