@@ -56,6 +56,16 @@ inline void CpuRelax() { __asm__ volatile("pause" ::: "memory"); }
 // Roughly nanoseconds, without a system call: the counter of this CPU runs at
 // two to five gigahertz.
 inline uint64_t RoughNanoseconds() { return __builtin_ia32_rdtsc() / 3; }
+// Is the instruction that ends here a call? The 7 bytes before are readable.
+inline bool FollowsCall(uintptr_t pc) {
+  const unsigned char* end = reinterpret_cast<const unsigned char*>(pc);
+  if (end[-5] == 0xE8) return true;  // to a place in the code
+  // FF /2 with up to 7 bytes: through a register or memory.
+  for (int length = 2; length <= 7; ++length) {
+    if (end[-length] == 0xFF && (end[1 - length] & 0x38) == 0x10) return true;
+  }
+  return false;
+}
 #elif defined(__aarch64__)
 inline constexpr bool kKnownCpu = true;
 inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
@@ -81,6 +91,13 @@ inline uint64_t RoughNanoseconds() {
   __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(per_second));
   const uint64_t per_microsecond = per_second / 1000000;
   return per_microsecond == 0 ? ticks : ticks * 1000 / per_microsecond;
+}
+// As above: BL, or BLR.
+inline bool FollowsCall(uintptr_t pc) {
+  if (pc % 4 != 0) return false;
+  const uint32_t last = reinterpret_cast<const uint32_t*>(pc)[-1];
+  return (last & 0xFC000000u) == 0x94000000u ||
+         (last & 0xFFFFFC1Fu) == 0xD63F0000u;
 }
 #else
 #error "hakmem knows x86-64 and aarch64; add the three lines above for yours."

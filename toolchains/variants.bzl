@@ -41,9 +41,11 @@ _OPTIMIZE = {
 
 # Unwind tables are 9 KiB beside 28 KiB of code: where size counts they go, and
 # a crash handler sees the caller of free() as the return address on the stack.
+# aarch64 has a second option for the same tables.
+_NO_TABLES = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"]
 _FRAME_POINTER = {
-    "release": ["-fomit-frame-pointer", "-fno-asynchronous-unwind-tables"],
-    "hardened": ["-fomit-frame-pointer", "-fno-asynchronous-unwind-tables"],
+    "release": ["-fomit-frame-pointer"] + _NO_TABLES,
+    "hardened": ["-fomit-frame-pointer"] + _NO_TABLES,
     "checked": ["-fno-omit-frame-pointer"],
 }
 

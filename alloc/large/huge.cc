@@ -30,7 +30,8 @@ struct State {
   std::atomic<size_t> cursor{0};  // of ApartHint
   Entry first[kFirstSlots] = {};
 };
-HAK_CONSTINIT State g_state;
+// Under a name for hakmem.py, which reads the first members.
+HAK_CONSTINIT State g_state __asm__("hakmem_huge");
 
 size_t HashOf(uintptr_t address) {
   return (address >> 12) * 0x9E3779B97F4A7C15u >> 20;

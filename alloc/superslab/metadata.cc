@@ -26,7 +26,8 @@ struct State {
   bool restricted = false;
   alignas(platform::kCacheLine) char inline_chunk[kInlineBytes] = {};
 };
-HAK_CONSTINIT State g_state;
+// Under a name for hakmem.py, which reads the first members.
+HAK_CONSTINIT State g_state __asm__("hakmem_metadata");
 
 // Caller holds the lock.
 void* TakeLocked(size_t bytes) {

@@ -5,6 +5,7 @@
 #include "alloc/tiny/look.h"
 
 #include "alloc/tiny/registry.h"
+#include "alloc/tiny/remote_word.h"
 #include "alloc/tiny/slack.h"
 
 namespace hakmem::tiny {
@@ -64,6 +65,13 @@ SlabLook::SlabLook(size_t slab_index, Patience patience) : patience_(patience) {
 
 SlabLook::~SlabLook() {
   if (lock_ != nullptr) lock_->Release();
+}
+
+uint16_t SlabLook::returned() const {
+  // relaxed: a count; nothing is followed.
+  const uint64_t word = slab_->remote.load(std::memory_order_relaxed);
+  return static_cast<uint16_t>(RemoteWord::Unpack(word).count +
+                               slab_->chain_count);
 }
 
 uint8_t SlabLook::Header(unsigned index) const {

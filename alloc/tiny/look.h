@@ -42,6 +42,10 @@ class SlabLook {
   size_t stride() const { return stride_; }
   unsigned capacity() const { return capacity_; }  // blocks
   uint32_t heap() const { return heap_; }          // its id; 0: an orphan
+  // A bit per page of the kernel that reads as zero.
+  uint16_t clean_pages() const { return slab_->clean_pages; }
+  // Blocks that other threads have freed and no heap has taken back yet.
+  uint16_t returned() const;
 
   // Of the block with this number, below capacity().
   BlockState State(unsigned index) const;

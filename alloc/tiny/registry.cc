@@ -28,7 +28,8 @@ struct State {
   // The first heap costs no page of metadata.
   Heap first;
 };
-HAK_CONSTINIT State g_state;
+// Under a name for hakmem.py, which reads the first members.
+HAK_CONSTINIT State g_state __asm__("hakmem_registry");
 
 // Looked at per adoption: an orphan without free blocks is moved to the end.
 constexpr int kMaxAdoptionTries = 4;

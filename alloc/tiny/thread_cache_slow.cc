@@ -4,6 +4,7 @@
 //        other heaps are visited, or pages go back.
 // Read next: alloc/tiny/heap.cc
 
+#include "alloc/base/sampling.h"
 #include "alloc/base/thread_phase.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/tiny/armour.h"
@@ -261,10 +262,12 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   return true;
 }
 
-// One block, without a cache: for threads that must not have one.
-void* AllocateUncached(Heap& heap, unsigned c) {
+// One block past the bin, which stays empty: no cache, or somebody samples.
+HAK_NOINLINE void* AllocateUncached(Heap* heap, unsigned c) {
+  if (heap == nullptr) heap = SharedHeap();
+  SetLimit(c, 0);
   Chain chain;
-  if (!Refill(heap, c, 1, &chain)) return nullptr;
+  if (heap == nullptr || !Refill(*heap, c, 1, &chain)) return nullptr;
   StoreHeader(chain.head, LiveToken(c));
   return chain.head;
 }
@@ -283,9 +286,9 @@ void* MallocSlow(size_t bytes) {
     ReportDamagedFreeBlock(t_cache.head[c]);
   }
   Heap* heap = OwnHeap();
-  if (HAK_UNLIKELY(heap == nullptr)) {
-    heap = SharedHeap();
-    return heap == nullptr ? nullptr : AllocateUncached(*heap, c);
+  if (HAK_UNLIKELY(heap == nullptr || Sampling())) {
+    void* block = AllocateUncached(heap, c);
+    if (heap == nullptr || block != nullptr) return block;
   }
   unsigned want = t_cache.policy[c].batch;
   const uint8_t first = FirstBatch(MaxLimit(c) / 2);
@@ -303,7 +306,7 @@ void* MallocSlow(size_t bytes) {
 HAK_NOINLINE void FlushSlow(size_t size_class) {
   const unsigned c = static_cast<unsigned>(size_class);
   BinPolicy& policy = t_cache.policy[c];
-  const bool may_cache = MayCache();
+  const bool may_cache = MayKeepBlocks();
   if (may_cache && LiveHasFallen()) {
     FlushAllBins();
   } else if (may_cache && policy.flushes == 0 && policy.limit < MaxLimit(c)) {

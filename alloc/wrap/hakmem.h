@@ -84,6 +84,32 @@ enum hak_format { HAK_TEXT = 0, HAK_JSON = 1 };
 // 512 bytes. Thread-safe. Not async-signal-safe.
 int hak_stats_write(int fd, int format);
 
+// Writes an image of the heap with write(2), some 70 bytes for each slab, for
+// hakmem-view, which makes a page to look at of it. Returns 0, or -1 with the
+// errno of write(2), and then the image is not complete. Cost: a look at every
+// block that is in use; one short lock per slab. In an object of its own, see
+// README.md: hakmem_dump.
+int hak_dump(int fd);
+
+// Which code allocated what is alive, by samples: hakmem_profile, an object of
+// its own as well. From hak_profile_start on about one sample is taken every
+// `interval` bytes (0: 512 KiB) that a thread allocates, larger blocks more
+// likely than small ones; the tables have a fixed size, 16,384 live samples
+// and 1,023 places. Meanwhile threads keep no small blocks back, so every
+// malloc and free is a slow one. A thread that was running before joins size
+// by size, when its cache next runs empty or full: start early. What was
+// allocated before is not seen. Returns 0, or -1 with EINVAL.
+int hak_profile_start(size_t interval);
+// Full speed again. What was sampled stays until the next start, but blocks
+// that are freed and reused from now on look alive: write first.
+void hak_profile_stop(void);
+// Writes the samples in the text format that pprof reads ("heap_v2"), with
+// /proc/self/maps at its end. Returns 0, or -1 with the errno of write(2), or
+// EBUSY: another thread is writing one.
+int hak_profile_write(int fd);
+// The 30 places with the most live bytes, estimated, as a table.
+int hak_profile_top(int fd);
+
 // --- memory
 
 // Gives memory back. Level 0: what the rule of volume would give back anyway;

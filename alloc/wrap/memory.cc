@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "alloc/base/pointers.h"
+#include "alloc/base/sampling.h"
 #include "alloc/large/large.h"
 #include "alloc/large/span_cache.h"
 #include "alloc/superslab/window.h"
@@ -137,7 +138,7 @@ void* Aligned(size_t alignment, size_t bytes) {
   if (block == nullptr) {
     block = large::Allocate(bytes, alignment).pointer;
   }
-  return block != nullptr ? block : OutOfMemory();
+  return block != nullptr ? Sampled(block, bytes) : OutOfMemory();
 }
 
 // Can so many bytes have been asked of the block? Exact where it knows.
@@ -189,11 +190,11 @@ void* Slow::Malloc(size_t bytes) {
       bytes -= tiny::kCodeBytes;
     } else if (HAK_LIKELY(bytes <= large::kMaxCachedBytes)) {
       block = large::AllocateCached(bytes, large::kMaxColor);
-      if (HAK_LIKELY(block != nullptr)) return block;
+      if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
     }
     block = large::Allocate(bytes, tiny::kUnit).pointer;
   }
-  return HAK_LIKELY(block != nullptr) ? block : OutOfMemory();
+  return HAK_LIKELY(block != nullptr) ? Sampled(block, bytes) : OutOfMemory();
 }
 
 void Slow::Free(void* pointer) {
@@ -233,12 +234,12 @@ void* Calloc(size_t count, size_t size) {
   }
   if (bytes <= large::kMaxCachedBytes) {
     void* block = large::AllocateCached(bytes, large::kMaxColor);
-    if (block != nullptr) return memset(block, 0, bytes);
+    if (block != nullptr) return Sampled(memset(block, 0, bytes), bytes);
   }
   const large::Block block = large::Allocate(bytes, tiny::kUnit);
   if (block.pointer == nullptr) return OutOfMemory();
   if (!block.zeroed) memset(block.pointer, 0, bytes);
-  return block.pointer;
+  return Sampled(block.pointer, bytes);
 }
 
 void* Realloc(void* pointer, size_t bytes) {

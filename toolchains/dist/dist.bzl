@@ -31,7 +31,7 @@ def _archives(target):
 def _relocatable(ctx, cc, name, archives, keep, friends = []):
     """One object from archives, in which only the names in `keep` are global.
 
-    And those of our own that the archives `friends` ask for. The sections stay
+    And those of our own that the files `friends` ask for. The sections stay
     apart, so that --gc-sections still prunes the object.
     """
     out = ctx.actions.declare_file("_dist/%s/%s" % (ctx.label.name, name))
@@ -115,13 +115,22 @@ def _impl(ctx):
         for a in _archives(ctx.attr.see)
         if a not in malloc_archives
     ]
+    extras = {}
+    for extra in ctx.attr.extras:
+        # The target of an alias: hakmem_dump_release is hakmem_dump.
+        extra_name = extra.label.name.rpartition("_")[0] + ".o"
+        extras["lib/" + extra_name] = _relocatable(ctx, cc, extra_name, [
+            a
+            for a in _archives(extra)
+            if a not in malloc_archives
+        ], _API)
     hakmem_o = _relocatable(
         ctx,
         cc,
         "hakmem.o",
         malloc_archives,
         keep,
-        friends = see_archives,
+        friends = see_archives + extras.values(),
     )
     override_o = _relocatable(
         ctx,
@@ -129,7 +138,7 @@ def _impl(ctx):
         "hakmem_override.o",
         _archives(ctx.attr.override),
         wrapped + hooks + _API + _MARKERS,
-        friends = see_archives,
+        friends = see_archives + extras.values(),
     )
     see_a = _archive(ctx, cc, "libhakmem_see.a", see_archives)
     crash_o = _relocatable(ctx, cc, "hakmem_crash.o", [
@@ -156,6 +165,7 @@ def _impl(ctx):
     root = "hakmem-%s-%s-%s" % (HAKMEM_VERSION, ctx.attr.arch, ctx.attr.libc)
     files = {
         "bin/hakmem-check": ctx.executable._check,
+        "bin/hakmem-view": ctx.executable._view,
         "include/hakmem.h": ctx.file.header,
         "lib/cmake/hakmem/hakmem-check.cmake": ctx.file._check_cmake,
         "lib/hakmem.o": hakmem_o,
@@ -164,7 +174,9 @@ def _impl(ctx):
         "lib/hakmem_override.o": override_o,
         "lib/libhakmem_see.a": see_a,
         "LICENSE": ctx.file.license,
+        "share/hakmem/hakmem.py": ctx.file._gdb,
     }
+    files.update(extras)
     for template in ctx.files._templates:
         path = template.path.partition("/templates/")[2]
         out = _expand(ctx, template, template.basename, substitutions)
@@ -209,6 +221,8 @@ _hakmem_dist = rule(
     attrs = {
         "arch": attr.string(mandatory = True),
         "crash": attr.label(mandatory = True, providers = [CcInfo]),
+        # Objects beside hakmem.o that look into it, one a target.
+        "extras": attr.label_list(providers = [CcInfo]),
         "header": attr.label(allow_single_file = True, mandatory = True),
         "libc": attr.string(mandatory = True),
         "license": attr.label(allow_single_file = True, mandatory = True),
@@ -230,7 +244,16 @@ _hakmem_dist = rule(
             allow_single_file = True,
             default = "//toolchains/check:hakmem-check.cmake",
         ),
+        "_gdb": attr.label(
+            allow_single_file = True,
+            default = "//toolchains/gdb:hakmem.py",
+        ),
         "_templates": attr.label(default = "//toolchains/dist:templates"),
+        "_view": attr.label(
+            cfg = "exec",
+            default = "//toolchains/view:hakmem-view",
+            executable = True,
+        ),
     },
     fragments = ["cpp"],
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
@@ -241,8 +264,8 @@ def hakmem_dist(name, **kwargs):
 
     Args:
       name: the name of the target
-      **kwargs: malloc, new, override, see and crash (libraries), header,
-        license, and what every rule has
+      **kwargs: malloc, new, override, see, crash and extras (libraries),
+        header, license, and what every rule has
     """
     _hakmem_dist(
         name = name,

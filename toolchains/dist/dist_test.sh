@@ -25,14 +25,14 @@ fail() {
 # cc[] and cxx[]: a compiler that the user has.
 cc=("${triplet}-gcc-12")
 cxx=("${triplet}-g++-12")
-programs=(hello lines seeing cxx)
+programs=(hello lines seeing image profile cxx)
 if [[ "${libc}" == musl ]]; then
   # What musl-gcc does, which Debian has for one architecture only.
   gcc_include="$("${cc[0]}" -print-file-name=include)"
   musl="${cpu}-linux-musl"
   cc+=(-nostdinc -isystem "/usr/include/${musl}" -isystem "${gcc_include}"
     "-B/usr/lib/${musl}" "-L/usr/lib/${musl}")
-  programs=(hello lines seeing)
+  programs=(hello lines seeing image profile)
 fi
 
 # Tests that PROGRAM prints what it must and has no part of libc's heap.
@@ -41,6 +41,8 @@ expect() {
   case "${program##*/}" in
     hello*) wanted=hello ;;
     lines*) wanted="lines, ${variant}" ;;
+    image*) wanted=image ;;
+    profile*) wanted=profile ;;
     cxx*) wanted=c++ ;;
     seeing*) wanted=seeing ;;
   esac
@@ -51,6 +53,11 @@ expect() {
   local got
   got="$(${HAKMEM_RUNNER:-} "${program}")" || fail "${program}: exit $?"
   [[ "${got}" == "${wanted}" ]] || fail "${program} printed: ${got}"
+  if [[ "${wanted}" == image ]]; then
+    "${H}/bin/hakmem-view" "${program}.dump" > "${work}/view.log" &&
+      grep -qx 'class 1040: slabs 1, live .*' "${work}/view.log" ||
+      fail "${program}: no image: $(cat "${work}/view.log")"
+  fi
   nm "${program}" | grep -q ' __wrap_malloc$' ||
     fail "${program} has no __wrap_malloc"
   # The checked variant hands foreign blocks to libc's heap, so it has one.
@@ -73,6 +80,8 @@ link_by_hand() {
     compile=("${cc[@]}" "-I${H}/include" "${DATA}/testdata/${program}.c")
     object=()
     [[ "${program}" != seeing ]] || archive=("${H}/lib/libhakmem_see.a")
+    [[ "${program}" != image ]] || object=("${H}/lib/hakmem_dump.o")
+    [[ "${program}" != profile ]] || object=("${H}/lib/hakmem_profile.o")
   fi
   for mode in -static -static-pie; do
     "${compile[@]}" "${mode}" ${object[@]+"${object[@]}"} "${H}/lib/hakmem.o" \
@@ -82,6 +91,8 @@ link_by_hand() {
   done
   local package=hakmem
   [[ "${program}" != cxx ]] || package=hakmem_new
+  [[ "${program}" != image ]] || package=hakmem_dump
+  [[ "${program}" != profile ]] || package=hakmem_profile
   # shellcheck disable=SC2046  # the words of pkg-config are words
   "${compile[@]}" -static $(pkg-config --static --cflags --libs "${package}") \
     -o "${work}/${program}-pkgconfig"
@@ -120,6 +131,9 @@ check_object() {
   extra="$(nm --defined-only -g "${H}/lib/hakmem.o" | awk '{ print $3 }' |
     grep -vxF -f <(nm -u "${H}/lib/libhakmem_see.a" | awk '{ print $2 }') |
     grep -vE '^(__wrap_|hak_|hakmem_(marker|mode)_|__malloc_)' || true)"
+  # And what the other objects look into.
+  extra="$(grep -vxF -f <(nm -u "${H}/lib/"hakmem_{dump,profile}.o |
+    awk '{ print $2 }') <<< "${extra}" || true)"
   if [[ "${variant}" != checked ]]; then
     # Each wrapper under its plain name, too, and nothing more.
     extra="$(grep -vxF -f <(sed -n 's/^-Wl,--wrap=//p' \
@@ -167,7 +181,8 @@ check_prunes() {
 }
 
 for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o \
-  lib/hakmem_crash.o lib/libhakmem_see.a; do
+  lib/hakmem_crash.o lib/libhakmem_see.a lib/hakmem_dump.o \
+  lib/hakmem_profile.o bin/hakmem-view share/hakmem/hakmem.py; do
   [[ -s "${H}/${file}" ]] || fail "${file} is missing"
 done
 if grep -rlE '@[A-Z_]+@' "${H}" --include=* -I; then

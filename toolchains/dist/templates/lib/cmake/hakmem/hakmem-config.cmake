@@ -2,9 +2,11 @@
 # target_link_libraries(daemon PRIVATE hakmem::hakmem)
 # target_link_options(daemon PRIVATE -static)
 #
-# hakmem::hakmem      malloc and everything like it
-# hakmem::hakmem_new  that, and operator new and delete (C++)
-# hakmem::hakmem_crash  that, and crashes are reported on stderr
+# hakmem::hakmem          malloc and everything like it
+# hakmem::hakmem_new      that, and operator new and delete (C++)
+# hakmem::hakmem_crash    that, and crashes are reported on stderr
+# hakmem::hakmem_dump     that, and hak_dump
+# hakmem::hakmem_profile  that, and hak_profile_*
 #
 # enable_testing()
 # hakmem_closed_test(daemon_closed daemon)  # see hakmem-check.cmake
@@ -33,13 +35,16 @@ set_target_properties(hakmem::hakmem_new PROPERTIES
   INTERFACE_LINK_LIBRARIES
     "${_hakmem_root}/lib/hakmem_new.o;hakmem::hakmem")
 
-add_library(hakmem::hakmem_crash INTERFACE IMPORTED)
-set_target_properties(hakmem::hakmem_crash PROPERTIES
-  INTERFACE_LINK_LIBRARIES
-    "${_hakmem_root}/lib/hakmem_crash.o;hakmem::hakmem")
+foreach(_hakmem_extra hakmem_crash hakmem_dump hakmem_profile)
+  add_library(hakmem::${_hakmem_extra} INTERFACE IMPORTED)
+  set_target_properties(hakmem::${_hakmem_extra} PROPERTIES
+    INTERFACE_LINK_LIBRARIES
+      "${_hakmem_root}/lib/${_hakmem_extra}.o;hakmem::hakmem")
+endforeach()
 
 set(hakmem_VARIANT "@VARIANT@")
 include("${CMAKE_CURRENT_LIST_DIR}/hakmem-check.cmake")
 
+unset(_hakmem_extra)
 unset(_hakmem_wrap)
 unset(_hakmem_root)
