@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "hakmem.h"
 #include "platform/cpu.h"
 
 namespace hakmem::platform {
@@ -42,6 +43,13 @@ void Line::WriteTo(int fd) {
   size_ = 0;
 }
 
+void Line::Report() {
+  if (hak_config.on_abort == nullptr) return WriteTo(2);
+  text_[size_++] = '\n';
+  hak_config.on_abort(text_, size_);
+  size_ = 0;
+}
+
 void WriteAll(int fd, const char* text, size_t bytes) {
   while (bytes > 0) {
     const long n = Syscall(SYS_write, fd, reinterpret_cast<long>(text),
@@ -54,7 +62,7 @@ void WriteAll(int fd, const char* text, size_t bytes) {
 }
 
 void Die(Line& line) {
-  line.WriteTo(2);
+  line.Report();
   // libc's abort, not a trap: SIGABRT on every CPU, and handlers run.
   abort();
 }

@@ -23,6 +23,8 @@ class Line {
   }
   // Writes what was put so far and a newline, and starts anew.
   void WriteTo(int fd);
+  // The same to stderr, or to whom the program's configuration names.
+  void Report();
 
  private:
   void Put(char c) {
@@ -35,7 +37,7 @@ class Line {
 // Writes `bytes` to fd, all of it where the kernel lets it. Keeps errno.
 void WriteAll(int fd, const char* text, size_t bytes);
 
-// The line "hakmem: ..." on stderr, then SIGABRT.
+// The line "hakmem: ..." to stderr (or hak_config.on_abort), then SIGABRT.
 [[noreturn]] void Die(Line& line);
 [[noreturn]] void Die(const char* text);
 

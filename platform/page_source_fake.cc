@@ -90,7 +90,11 @@ bool Decommit(void* address, size_t bytes) {
   return madvise(address, bytes, MADV_DONTNEED) == 0;
 }
 
-void PreferSmallPages(void*, size_t) { (void)Fails(false); }
+bool DecommitLazily(void* address, size_t bytes) {
+  return Decommit(address, bytes);
+}
+
+void PreferPages(void*, size_t) { (void)Fails(false); }
 
 bool Forbid(void* address, size_t bytes) {
   return !Fails() && mprotect(address, bytes, PROT_NONE) == 0;

@@ -7,6 +7,7 @@
 #include "alloc/base/lock.h"
 #include "alloc/base/pointers.h"
 #include "alloc/superslab/slab_descriptor.h"
+#include "alloc/superslab/window.h"
 #include "platform/page_source.h"
 
 namespace hakmem::superslab {
@@ -50,6 +51,12 @@ void* AllocateMetadata(size_t bytes) {
     LockHolder hold(g_state.lock);
     if (void* result = TakeLocked(bytes)) return result;
     if (g_state.restricted) return nullptr;
+  }
+  // Where a pool is configured nothing is ever mapped.
+  if (!EnsureWindow()) return nullptr;
+  if (WindowIsFixed()) {
+    LockHolder hold(g_state.lock);
+    return TakeLocked(bytes);
   }
   // Mapped without the lock: what a second thread maps meanwhile is used too,
   // and only the shorter rest of the two is lost.

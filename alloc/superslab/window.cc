@@ -5,7 +5,13 @@
 
 #include "alloc/superslab/window.h"
 
+#include <errno.h>
+
 #include "alloc/base/pointers.h"
+#include "alloc/base/variant.h"
+#include "alloc/superslab/budget.h"
+#include "hakmem.h"
+#include "platform/die.h"
 #include "platform/page_source.h"
 
 namespace hakmem::superslab {
@@ -21,7 +27,12 @@ __asm__(
 static_assert(offsetof(WindowState, map) == 1049664,
               "write the new offset into the line above");
 
+HAK_CONSTINIT std::atomic<size_t> g_min_dirty{kMinDirty};
+
 namespace {
+
+HAK_CONSTINIT std::atomic<const FixedSource*> g_fixed{nullptr};
+HAK_CONSTINIT std::atomic<size_t> g_charged{0};
 
 // After so many hints that were not honoured we take what the kernel gives:
 // some sandboxes and Valgrind never honour any.
@@ -76,38 +87,26 @@ uintptr_t ChooseBase() {
   return low + AlignDown(entropy % room, kSuperBytes);
 }
 
-// False: no memory, try again next time.
-bool EnsureWindow() {
-  // acquire: pairs with the release below; `base` is set.
-  uint32_t state = g_window.init.load(std::memory_order_acquire);
-  while (state < 2) {
-    // acquire on both: whoever makes the window sees a failed try's end.
-    if (state == 0 &&
-        g_window.init.compare_exchange_strong(
-            state, 1, std::memory_order_acquire, std::memory_order_acquire)) {
-      const uintptr_t base = ChooseBase();
-      // relaxed: published by the release below.
-      if (base != 0) SetWindowBase(base);
-      // release: pairs with the acquires above.
-      g_window.init.store(base != 0 ? 2 : 0, std::memory_order_release);
-      platform::FutexWake(&g_window.init, 1 << 30);
-      return base != 0;
-    }
-    if (state == 1) platform::FutexWait(&g_window.init, 1);
-    // acquire: as above.
-    state = g_window.init.load(std::memory_order_acquire);
+void ApplyConfig() {
+  size_t least = hak_config.dirty_bytes;
+  if (hak_config.never_return != 0) least = kKeepAll;
+  // relaxed: a bound that orders nothing.
+  if (least != 0) g_min_dirty.store(least, std::memory_order_relaxed);
+}
+
+// Another thread may have been faster: that is no error.
+void MakeConfiguredPool() {
+  const size_t bytes =
+      static_cast<size_t>(static_cast<char*>(hak_config.pool_end) -
+                          static_cast<char*>(hak_config.pool_begin));
+  if (hak_config.pool_init(hak_config.pool_begin, bytes) == EINVAL) {
+    platform::Die("the pool in hak_config is too small or too large");
   }
-  return true;
 }
 
 // The lowest run of unclaimed SuperSlabs, now claimed, or kNoSuper.
 size_t ReserveRun(size_t count) {
   LockHolder hold(g_window_lock);
-  const size_t limit = g_window.limit != 0 ? g_window.limit : kWindowSupers;
-  // relaxed: a limit, not an order.
-  if (g_window.mapped.load(std::memory_order_relaxed) + count > limit) {
-    return kNoSuper;
-  }
   size_t run = 0;
   // SuperSlab 0 is never used: 0 may then mean "none" to the boxes above.
   if (g_window.claim_hint == 0) g_window.claim_hint = 1;
@@ -181,22 +180,10 @@ void CountMapped(size_t first, size_t count) {
   if (g_window.peak_mapped.load(std::memory_order_relaxed) < now) {
     g_window.peak_mapped.store(now, std::memory_order_relaxed);
   }
-  if (!WindowIsFixed()) {
-    platform::PreferSmallPages(At<void>(SuperAddress(first)),
-                               count << kSuperShift);
-  }
+  platform::PreferPages(At<void>(SuperAddress(first)), count << kSuperShift);
 }
 
-}  // namespace
-
-bool WindowIsFixed() {
-  // relaxed: set once before the first allocation.
-  return g_window.init.load(std::memory_order_relaxed) == 3;
-}
-
-size_t ClaimSupers(size_t count) {
-  if (count == 0 || count > kWindowSupers) return kNoSuper;
-  if (!WindowIsFixed() && !EnsureWindow()) return kNoSuper;
+size_t ClaimCharged(size_t count) {
   for (;;) {
     bool hints_work;
     {
@@ -210,10 +197,6 @@ size_t ClaimSupers(size_t count) {
     }
     const size_t first = ReserveRun(count);
     if (first == kNoSuper) return kNoSuper;
-    if (WindowIsFixed()) {
-      CountMapped(first, count);
-      return first;
-    }
     void* wanted = At<void>(SuperAddress(first));
     void* got = platform::Map(wanted, count << kSuperShift);
     if (got == wanted) {
@@ -235,8 +218,70 @@ size_t ClaimSupers(size_t count) {
   }
 }
 
+}  // namespace
+
+bool EnsureWindow() {
+  // acquire: pairs with the release below; `base` is set.
+  uint32_t state = g_window.init.load(std::memory_order_acquire);
+  if (HAK_UNLIKELY(state == 0 && hak_config.pool_init != nullptr)) {
+    MakeConfiguredPool();
+    // acquire: as above.
+    state = g_window.init.load(std::memory_order_acquire);
+  }
+  while (state < 2) {
+    // acquire on both: whoever makes the window sees a failed try's end.
+    if (state == 0 &&
+        g_window.init.compare_exchange_strong(
+            state, 1, std::memory_order_acquire, std::memory_order_acquire)) {
+      const uintptr_t base = ChooseBase();
+      ApplyConfig();
+      // relaxed: published by the release below.
+      if (base != 0) SetWindowBase(base);
+      // release: pairs with the acquires above.
+      g_window.init.store(base != 0 ? 2 : 0, std::memory_order_release);
+      platform::FutexWake(&g_window.init, 1 << 30);
+      return base != 0;
+    }
+    if (state == 1) platform::FutexWait(&g_window.init, 1);
+    // acquire: as above.
+    state = g_window.init.load(std::memory_order_acquire);
+  }
+  return true;
+}
+
+bool Charge(size_t bytes) {
+  const size_t limit = hak_config.heap_limit;
+  if (limit == 0) return true;
+  // relaxed, both: a sum with a bound; it orders nothing.
+  size_t sum = g_charged.load(std::memory_order_relaxed);
+  do {
+    if (bytes > limit || sum > limit - bytes) return false;
+  } while (!g_charged.compare_exchange_weak(sum, sum + bytes,
+                                            std::memory_order_relaxed));
+  return true;
+}
+
+void Uncharge(size_t bytes) {
+  if (hak_config.heap_limit != 0) TakeFrom(g_charged, bytes);
+}
+
+bool GiveBack(void* address, size_t bytes) {
+  if (!kVariant.armour && hak_config.lazy_free != 0) {
+    return platform::DecommitLazily(address, bytes);
+  }
+  return platform::Decommit(address, bytes);
+}
+
+size_t ClaimSupers(size_t count) {
+  if (count == 0 || count > kWindowSupers) return kNoSuper;
+  if (!EnsureWindow() || WindowIsFixed()) return kNoSuper;
+  if (!Charge(count << kSuperShift)) return kNoSuper;
+  const size_t first = ClaimCharged(count);
+  if (first == kNoSuper) Uncharge(count << kSuperShift);
+  return first;
+}
+
 bool UnclaimSupers(size_t first, size_t count) {
-  if (WindowIsFixed()) return false;
   if (!platform::Unmap(At<void>(SuperAddress(first)), count << kSuperShift)) {
     return false;
   }
@@ -244,22 +289,34 @@ bool UnclaimSupers(size_t first, size_t count) {
   g_window.mapped.fetch_sub(static_cast<uint32_t>(count),
                             std::memory_order_relaxed);
   GiveUpRun(first, count);
+  Uncharge(count << kSuperShift);
   return true;
 }
 
-bool MakeFixedWindow(uintptr_t base, size_t supers) {
+bool BeginFixedWindow(uintptr_t base) {
   uint32_t expected = 0;
   // acquire: as in EnsureWindow.
   if (!g_window.init.compare_exchange_strong(expected, 1,
                                              std::memory_order_acquire)) {
     return false;
   }
-  g_window.limit = static_cast<uint32_t>(supers);
-  // relaxed: published by the release below.
+  // relaxed: published by the release in OpenFixedWindow.
   SetWindowBase(base);
-  // release: pairs with the acquires in EnsureWindow.
-  g_window.init.store(3, std::memory_order_release);
   return true;
+}
+
+void OpenFixedWindow(const FixedSource* source) {
+  // relaxed, both: published by the release below.
+  g_min_dirty.store(kKeepAll, std::memory_order_relaxed);
+  g_fixed.store(source, std::memory_order_relaxed);
+  // release: pairs with the acquires in EnsureWindow.
+  g_window.init.store(2, std::memory_order_release);
+  platform::FutexWake(&g_window.init, 1 << 30);
+}
+
+const FixedSource* Fixed() {
+  // relaxed: whoever asks has passed EnsureWindow, or holds a block.
+  return g_fixed.load(std::memory_order_relaxed);
 }
 
 void LockWindowForFork() { g_window_lock.Acquire(); }

@@ -1,4 +1,5 @@
-// hakmem beyond malloc: gauges, trimming, sizes. C and C++.
+// hakmem beyond malloc: gauges, trimming, sizes, configuration, a pool of
+// fixed size. C and C++.
 //
 // Every function may be called from any thread, also before main and after
 // exit handlers have begun. None allocates. None is async-signal-safe unless
@@ -78,6 +79,85 @@ size_t hak_usable_size(const void* block);
 // free with the size that was asked for. Hardened and checked abort if it
 // cannot be that block's size; release ignores it.
 void hak_free_sized(void* block, size_t size);
+
+// ---- Configuration, compiled in.
+//
+// hakmem reads no environment variable and no file. Who wants something other
+// than the defaults defines this in a source file of the program:
+//
+//   #include "hakmem.h"
+//   const struct hak_config hak_config = {.heap_limit = 64 << 20};
+//
+// The definition must be linked as an object, not out of an archive, where
+// nobody asks for it. What is not named is 0, and 0 is the default. All of it
+// counts from the very first allocation on, which on glibc is before main.
+struct hak_config {
+  // The most address space that blocks may take, as hak_stats.mapped counts
+  // it, exact to the MiB in which it is taken; descriptors, about 1 %, come on
+  // top. Beyond it malloc returns NULL. 0: what the system gives.
+  size_t heap_limit;
+  // Free memory that is not given back to the system: max(dirty_bytes, an
+  // eighth of what is alive), and more while what was given back is needed
+  // again (alloc/README.md). 0: 512 KiB.
+  size_t dirty_bytes;
+  // The heap is this range and nothing else; use HAK_POOL. NULL: no pool.
+  void* pool_begin;
+  void* pool_end;
+  int (*pool_init)(void* buffer, size_t bytes);
+  // Called when there is no memory for a request of `bytes` (in hardened with
+  // what it adds itself), in the thread that asked and with no lock held: it
+  // may free, and not longjmp. What it returns is 0 (malloc returns NULL) or
+  // not (malloc tries again, so return 0 once nothing could be freed). Requests
+  // it makes itself fail without another call. NULL: nobody is asked.
+  int (*on_pressure)(size_t bytes);
+  // Gets the one line before an abort, its newline included, instead of
+  // stderr; the abort follows. It must not allocate. NULL: write(2) to stderr.
+  void (*on_abort)(const char* line, size_t bytes);
+  // 1: free memory stays, for good, and blocks above 32 MiB are no mappings of
+  // their own. Only hak_trim and the last try before NULL give some back.
+  unsigned char never_return;
+  // 1: pages are there as soon as they are mapped, so that no later access
+  // faults. With never_return memory that was in use once is always there.
+  unsigned char prefault;
+  // 1: MADV_FREE instead of MADV_DONTNEED: cheaper if the memory is needed
+  // again, but the resident size falls only when the system is short of
+  // memory. Hardened ignores it: what it gives back has to be zero.
+  unsigned char lazy_free;
+  // 1: asks for huge pages (MADV_HUGEPAGE). 0: asks for none, since what was
+  // given back would come back with them.
+  unsigned char thp;
+};
+extern const struct hak_config hak_config;
+
+// ---- A pool: the heap is a buffer of the program's, and only that.
+//
+//   static char buffer[16 << 20] __attribute__((aligned(4096)));
+//   const struct hak_config hak_config = {
+//       HAK_POOL(buffer, buffer + sizeof buffer)};
+//
+// Begin and end may be symbols of a linker script, or those that the linker
+// makes for a section (__start_NAME, __stop_NAME). From then on no system call
+// maps, unmaps or advises memory, all blocks lie inside, and at the end malloc
+// returns NULL. What the buffer holds at first does not matter. Each size class
+// in use takes 64 KiB at least: of a few MiB that is much, from 16 MiB on it is
+// not.
+#define HAK_POOL(begin, end) \
+  .pool_begin = (begin), .pool_end = (end), .pool_init = hak_init_pool
+
+// The same at run time, before the first allocation; glibc itself makes that
+// before any constructor runs, so there only HAK_POOL comes early enough.
+// Returns 0, EBUSY after the first allocation, or EINVAL for a buffer that is
+// smaller than HAK_MIN_POOL or larger than 31 GiB.
+int hak_init_pool(void* buffer, size_t bytes);
+#define HAK_MIN_POOL ((size_t)1 << 20)
+
+// Bytes of the pool that blocks can have: all but descriptors, about 1 %. 0: no
+// pool.
+size_t hak_pool_size(void);
+// Of these: in slabs and spans that are in use, threads' caches included, and
+// what is left. The two add up to the size once all threads are quiet.
+size_t hak_pool_used(void);
+size_t hak_pool_free(void);
 
 #ifdef __cplusplus
 }
