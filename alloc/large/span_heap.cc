@@ -140,6 +140,8 @@ void PurgeSpansTo(size_t keep, bool unmap_all);
 
 // Maps SuperSlabs for a span of `units`. False: no memory.
 bool Grow(size_t units) {
+  if (!superslab::EnsureWindow()) return false;
+  if (superslab::WindowIsFixed()) return superslab::Fixed()->add_spans();
   const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
   const size_t first = superslab::ClaimSupers(count);
   if (first == kNoSuper) return false;
@@ -149,13 +151,11 @@ bool Grow(size_t units) {
   }
   // release: pairs with the acquire in superslab::Purge.
   superslab::g_purge_spans.store(PurgeSpansTo, std::memory_order_release);
-  const bool fixed = superslab::WindowIsFixed();  // a buffer may hold anything
   LockHolder hold(g_state.lock);
   MarkSlabs(first, count, superslab::kLarge);
-  const SpanState state = fixed ? SpanState::kDirty : SpanState::kClean;
   const uint32_t added = static_cast<uint32_t>(count * kUnitsPerSuper);
-  (void)InsertLocked(static_cast<Unit>(first * kUnitsPerSuper), added, state);
-  AccountFree(state, added);
+  (void)InsertLocked(static_cast<Unit>(first * kUnitsPerSuper), added,
+                     SpanState::kClean);
   return true;
 }
 
@@ -275,7 +275,7 @@ bool DecommitPages(const Busy& busy) {
   uintptr_t to = AlignUp(UnitAddress(busy.dirty_end), page);
   if (from < lowest) from = lowest;
   if (to > highest) to = highest;
-  if (from >= to || !platform::Decommit(At<void>(from), to - from)) {
+  if (from >= to || !superslab::GiveBack(At<void>(from), to - from)) {
     return false;
   }
   const Unit first = UnitOf(from);
@@ -337,6 +337,21 @@ void ReleaseSpan(Unit unit, SpanState state) {
   TakeFrom(g_budget.live, size_t{tag.units} << kUnitShift);
   (void)InsertLocked(unit, tag.units, state);
   AccountFree(state, tag.units);
+}
+
+void AddSpan(Unit unit, uint32_t units) {
+  LockHolder hold(g_state.lock);
+  (void)InsertLocked(unit, units, SpanState::kDirty);
+  AccountFree(SpanState::kDirty, units);
+}
+
+void ForgetSpan(Unit unit) {
+  LockHolder hold(g_state.lock);
+  const uint32_t units = ReadTag(unit).units;
+  --g_state.used_spans;
+  g_state.used_units -= units;
+  TakeFrom(g_budget.live, size_t{units} << kUnitShift);
+  WriteTag(unit, {SpanState::kInner, 0, 0});
 }
 
 bool ResizeSpan(Unit unit, size_t new_units) {
