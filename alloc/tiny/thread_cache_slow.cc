@@ -298,7 +298,7 @@ void* MallocSlow(size_t bytes) {
     // Before there is no memory: what this thread keeps back itself.
     FlushAllBins();
     superslab::Purge(0, 0);
-    if (!Refill(*heap, c, 1, &chain)) return nullptr;
+    if (!Refill(*heap, c, 1, &chain)) return TakeLarger(*heap, bytes);
   }
   return InstallChain(c, chain);
 }
