@@ -15,6 +15,7 @@
 #include "alloc/tiny/small.h"
 #include "alloc/tiny/zero_size.h"
 #include "alloc/wrap/domain.h"
+#include "alloc/wrap/relief.h"
 #include "platform/die.h"
 #include "platform/libc_kind.h"
 #include "platform/page_source.h"
@@ -123,13 +124,14 @@ void* Aligned(size_t alignment, size_t bytes) {
   constexpr size_t kMost = kVariant.armour ? tiny::kMaxArmoured : kMaxSmall;
   if (alignment <= tiny::kUnit) return Malloc(bytes);
   if (bytes > kMaxBytes - alignment) return OutOfMemory();
-  void* block;
-  if (alignment <= tiny::kMaxAlignment && bytes <= kMost) {
-    block = SmallAligned(alignment, bytes);
-  } else {
-    block = large::Allocate(bytes, alignment).pointer;
-  }
-  return block != nullptr ? block : OutOfMemory();
+  unsigned tries = 0;
+  do {
+    void* block = alignment <= tiny::kMaxAlignment && bytes <= kMost
+                      ? SmallAligned(alignment, bytes)
+                      : large::Allocate(bytes, alignment).pointer;
+    if (HAK_LIKELY(block != nullptr)) return block;
+  } while (Relieve(bytes, tries++));
+  return OutOfMemory();
 }
 
 // Can so many bytes have been asked of the block? Exact where it knows.
@@ -167,18 +169,23 @@ bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
 }  // namespace
 
 void* Slow::Malloc(size_t bytes) {
-  void* block = nullptr;
-  if (bytes <= kMaxSmall) {
-    if constexpr (kVariant.armour) {
-      tiny::InspectQuarantine(tiny::ClassFor(bytes));
+  if (bytes > kMaxBytes) return OutOfMemory();
+  unsigned tries = 0;
+  do {
+    void* block;
+    if (bytes <= kMaxSmall) {
+      if constexpr (kVariant.armour) {
+        tiny::InspectQuarantine(tiny::ClassFor(bytes));
+      }
+      block = tiny::MallocSlow(bytes);
+    } else {
+      // Small blocks have their code within; large ones elsewhere.
+      const size_t code = kVariant.armour ? tiny::kCodeBytes : 0;
+      block = large::Allocate(bytes - code, tiny::kUnit).pointer;
     }
-    block = tiny::MallocSlow(bytes);
-  } else if (bytes <= kMaxBytes) {
-    // Small blocks have their code within; large ones elsewhere.
-    if constexpr (kVariant.armour) bytes -= tiny::kCodeBytes;
-    block = large::Allocate(bytes, tiny::kUnit).pointer;
-  }
-  return HAK_LIKELY(block != nullptr) ? block : OutOfMemory();
+    if (HAK_LIKELY(block != nullptr)) return block;
+  } while (Relieve(bytes, tries++));
+  return OutOfMemory();
 }
 
 void Slow::Free(void* pointer) {
@@ -213,8 +220,12 @@ void* Calloc(size_t count, size_t size) {
     void* block = Malloc(bytes);
     return block == nullptr ? nullptr : memset(block, 0, bytes);
   }
-  const large::Block block = large::Allocate(bytes, tiny::kUnit);
-  if (block.pointer == nullptr) return OutOfMemory();
+  large::Block block = large::Allocate(bytes, tiny::kUnit);
+  if (HAK_UNLIKELY(block.pointer == nullptr)) {
+    // It knows what else can be done.
+    block = {Slow::Malloc(bytes), false};
+    if (block.pointer == nullptr) return nullptr;
+  }
   if (!block.zeroed) memset(block.pointer, 0, bytes);
   return block.pointer;
 }
