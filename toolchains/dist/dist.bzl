@@ -28,20 +28,24 @@ def _archives(target):
                 archives.append(archive)
     return archives
 
-def _relocatable(ctx, cc, name, archives, keep):
+def _relocatable(ctx, cc, name, archives, keep, keep_for = []):
     """One object from archives, in which only the names in `keep` are global.
 
-    The sections stay apart, so that --gc-sections still prunes the object.
+    The sections stay apart, so that --gc-sections still prunes the object. What
+    the archives `keep_for` want of the allocator's inside stays global as well.
     """
     out = ctx.actions.declare_file("_dist/%s/%s" % (ctx.label.name, name))
     ctx.actions.run_shell(
         outputs = [out],
-        inputs = depset(archives, transitive = [cc.all_files]),
+        inputs = depset(archives + keep_for, transitive = [cc.all_files]),
         command = """set -eu
-ld="$1" objcopy="$2" out="$3" keep="$4"; shift 4
+ld="$1" objcopy="$2" nm="$3" out="$4" keep="$5" keep_for="$6"; shift 6
 "$ld" -r --force-group-allocation -z noexecstack -o "$out.all" \
   --whole-archive "$@"
 printf '%s\n' $keep > "$out.keep"
+for archive in $keep_for; do
+  "$nm" -u "$archive" | sed -nE 's/.* ((_ZN6|)hakmem.*)/\\1/p' >> "$out.keep"
+done
 "$objcopy" --wildcard --keep-global-symbols="$out.keep" --strip-debug \
   --remove-section=.comment "$out.all" "$out"
 rm "$out.all" "$out.keep"
@@ -49,8 +53,10 @@ rm "$out.all" "$out.keep"
         arguments = [
             cc.ld_executable,
             cc.objcopy_executable,
+            cc.nm_executable,
             out.path,
             "\n".join(keep),
+            " ".join([a.path for a in keep_for]),
         ] + [a.path for a in archives],
         mnemonic = "HakmemObject",
         progress_message = "Making %s of one piece" % name,
@@ -77,13 +83,27 @@ def _impl(ctx):
         keep = keep + wrapped
 
     malloc_archives = _archives(ctx.attr.malloc)
-    hakmem_o = _relocatable(ctx, cc, "hakmem.o", malloc_archives, keep)
+    pool_archives = [
+        a
+        for a in _archives(ctx.attr.pool)
+        if a not in malloc_archives
+    ]
+    pool_o = _relocatable(ctx, cc, "hakmem_pool.o", pool_archives, _API)
+    hakmem_o = _relocatable(
+        ctx,
+        cc,
+        "hakmem.o",
+        malloc_archives,
+        keep,
+        keep_for = pool_archives,
+    )
     override_o = _relocatable(
         ctx,
         cc,
         "hakmem_override.o",
         _archives(ctx.attr.override),
         wrapped + hooks + _API + _MARKERS,
+        keep_for = pool_archives,
     )
     new_o = _relocatable(ctx, cc, "hakmem_new.o", [
         a
@@ -109,6 +129,7 @@ def _impl(ctx):
         "lib/hakmem.o": hakmem_o,
         "lib/hakmem_new.o": new_o,
         "lib/hakmem_override.o": override_o,
+        "lib/hakmem_pool.o": pool_o,
         "LICENSE": ctx.file.license,
     }
     for template in ctx.files._templates:
@@ -160,6 +181,7 @@ _hakmem_dist = rule(
         "malloc": attr.label(mandatory = True, providers = [CcInfo]),
         "new": attr.label(mandatory = True, providers = [CcInfo]),
         "override": attr.label(mandatory = True, providers = [CcInfo]),
+        "pool": attr.label(mandatory = True, providers = [CcInfo]),
         "variant": attr.string(mandatory = True),
         "_cc_toolchain": attr.label(
             default = "@bazel_tools//tools/cpp:current_cc_toolchain",
@@ -185,7 +207,7 @@ def hakmem_dist(name, **kwargs):
 
     Args:
       name: the name of the target
-      **kwargs: malloc, new and override (libraries), header, license, and
+      **kwargs: malloc, new, override and pool (libraries), header, license, and
         what every rule has
     """
     _hakmem_dist(

@@ -25,14 +25,14 @@ fail() {
 # cc[] and cxx[]: a compiler that the user has.
 cc=("${triplet}-gcc-12")
 cxx=("${triplet}-g++-12")
-programs=(hello lines cxx)
+programs=(hello lines pool cxx)
 if [[ "${libc}" == musl ]]; then
   # What musl-gcc does, which Debian has for one architecture only.
   gcc_include="$("${cc[0]}" -print-file-name=include)"
   musl="${cpu}-linux-musl"
   cc+=(-nostdinc -isystem "/usr/include/${musl}" -isystem "${gcc_include}"
     "-B/usr/lib/${musl}" "-L/usr/lib/${musl}")
-  programs=(hello lines)
+  programs=(hello lines pool)
 fi
 
 # Tests that PROGRAM prints what it must and has no part of libc's heap.
@@ -41,6 +41,7 @@ expect() {
   case "${program##*/}" in
     hello*) wanted=hello ;;
     lines*) wanted="lines, ${variant}" ;;
+    pool*) wanted=pool ;;
     cxx*) wanted=c++ ;;
   esac
   local -a options=()
@@ -71,6 +72,7 @@ link_by_hand() {
   else
     compile=("${cc[@]}" "-I${H}/include" "${DATA}/testdata/${program}.c")
     object=()
+    [[ "${program}" != pool ]] || object=("${H}/lib/hakmem_pool.o")
   fi
   for mode in -static -static-pie; do
     "${compile[@]}" "${mode}" ${object[@]+"${object[@]}"} "${H}/lib/hakmem.o" \
@@ -79,6 +81,7 @@ link_by_hand() {
   done
   local package=hakmem
   [[ "${program}" != cxx ]] || package=hakmem_new
+  [[ "${program}" != pool ]] || package=hakmem_pool
   # shellcheck disable=SC2046  # the words of pkg-config are words
   "${compile[@]}" -static $(pkg-config --static --cflags --libs "${package}") \
     -o "${work}/${program}-pkgconfig"
@@ -115,7 +118,9 @@ check_object() {
   fi
   [[ -z "${extra}" ]] || fail "hakmem.o needs, unexpectedly: ${extra}"
   extra="$(nm --defined-only -g "${H}/lib/hakmem.o" | awk '{ print $3 }' |
-    grep -vE '^(__wrap_|hak_|hakmem_(marker|mode)_|__malloc_)' || true)"
+    grep -vE '^(__wrap_|hak_|hakmem_(marker|mode)_|__malloc_)' |
+    grep -vxF -f <(nm -u "${H}/lib/hakmem_pool.o" | awk '{ print $2 }') ||
+    true)"
   if [[ "${variant}" != checked ]]; then
     # Each wrapper under its plain name, too, and nothing more.
     extra="$(grep -vxF -f <(sed -n 's/^-Wl,--wrap=//p' \
@@ -137,7 +142,8 @@ check_prunes() {
     fail "--gc-sections left all ${whole} wrappers in"
 }
 
-for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o; do
+for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o \
+  lib/hakmem_pool.o; do
   [[ -s "${H}/${file}" ]] || fail "${file} is missing"
 done
 if grep -rlE '@[A-Z_]+@' "${H}" --include=* -I; then

@@ -4,6 +4,7 @@
 #
 # hakmem::hakmem      malloc and everything like it
 # hakmem::hakmem_new  that, and operator new and delete (C++)
+# hakmem::hakmem_pool malloc with hak_init_pool, HAK_POOL
 #
 # enable_testing()
 # hakmem_closed_test(daemon_closed daemon)  # see hakmem-check.cmake
@@ -30,6 +31,11 @@ add_library(hakmem::hakmem_new INTERFACE IMPORTED)
 set_target_properties(hakmem::hakmem_new PROPERTIES
   INTERFACE_LINK_LIBRARIES
     "${_hakmem_root}/lib/hakmem_new.o;hakmem::hakmem")
+
+add_library(hakmem::hakmem_pool INTERFACE IMPORTED)
+set_target_properties(hakmem::hakmem_pool PROPERTIES
+  INTERFACE_LINK_LIBRARIES
+    "${_hakmem_root}/lib/hakmem_pool.o;hakmem::hakmem")
 
 set(hakmem_VARIANT "@VARIANT@")
 include("${CMAKE_CURRENT_LIST_DIR}/hakmem-check.cmake")
