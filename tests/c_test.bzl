@@ -22,6 +22,7 @@ def hakmem_c_test(
         name,
         srcs,
         deps = [],
+        variant_deps = [],
         page_sizes = [],
         small_space = False,
         size = "medium",
@@ -32,6 +33,7 @@ def hakmem_c_test(
       name: declares :<name>_<variant> and :<name>_release_on_<platform>
       srcs: C sources
       deps: in addition to //tests:support
+      variant_deps: in addition to //alloc/wrap:hakmem
       page_sizes: in bytes, emulated on aarch64-gnu
       small_space: also in an address space of 39 bits
       size: as everywhere
@@ -42,7 +44,7 @@ def hakmem_c_test(
         size = size,
         copts = _COPTS,
         linkopts = ["-pthread"],
-        variant_deps = ["//alloc/wrap:hakmem"],
+        variant_deps = ["//alloc/wrap:hakmem"] + variant_deps,
         deps = deps + ["//tests:support"],
         **kwargs
     )
