@@ -1,7 +1,7 @@
 // Box:   tests/config.   Uses: tests/support.h, hakmem.h.
 // Holds: a configuration with a limit of the heap, someone to ask before it is
-//        met, a bound of dirty memory, and a place for the line before an
-//        abort.
+//        met, a bound of dirty memory, huge pages, and a place for the line
+//        before an abort.
 // Read next: resident_test.c
 #include <pthread.h>
 #include <signal.h>
@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "hakmem.h"
+#include "tests/config/smaps.h"
 #include "tests/support.h"
 
 #define MIB ((size_t)1 << 20)
@@ -43,6 +44,7 @@ const struct hak_config hak_config = {
     .dirty_bytes = 24 * MIB,
     .on_pressure = OnPressure,
     .on_abort = OnAbort,
+    .thp = 1,
 };
 
 static size_t Mapped(void) {
@@ -185,6 +187,15 @@ static void Dirty(void) {
   CHECK_LE(stats.dirty, MIB);
 }
 
+static void HugePages(void) {
+  char* const p = (char*)Escape(malloc(10 * MIB));
+  CHECK(p != NULL);
+  if (HasSmaps() && access("/sys/kernel/mm/transparent_hugepage", R_OK) == 0) {
+    CHECK(MappingHas(p + 5 * MIB, "VmFlags", " hg"));
+  }
+  free(p);
+}
+
 static void FreeTwice(void) {
   void* const p = Escape(malloc(100));
   free(p);
@@ -231,6 +242,7 @@ int main(void) {
   Pressure();
   Threads();
   Dirty();
+  HugePages();
   AbortLine();
   return CheckReport("limit_test");
 }

@@ -121,6 +121,10 @@ static void Property(size_t seed) {
 static pthread_barrier_t barrier;
 static void* ThreadScript(void* seed) {
   static __thread Block blocks[200];
+  // A thread for whose heap there is no room shares one.
+  void* const first = Inside(Escape(malloc(100)), 100);
+  CHECK(first != NULL);
+  free(first);
   // All have started; then the filter is there.
   pthread_barrier_wait(&barrier);
   pthread_barrier_wait(&barrier);
