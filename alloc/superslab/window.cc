@@ -38,6 +38,10 @@ HAK_CONSTINIT std::atomic<size_t> g_charged{0};
 // some sandboxes and Valgrind never honour any.
 constexpr uint32_t kMaxMisses = 8;
 
+// The kernel allows a process 65,530 mappings: no more stretches than this are
+// made by unmapping what lies between others. Its pages go, its addresses stay.
+constexpr uint32_t kMaxRuns = 256;
+
 constexpr size_t kLowClaims = 256;  // bits of claimed_low
 
 bool TestClaimed(size_t i) {
@@ -47,7 +51,16 @@ bool TestClaimed(size_t i) {
   return (*word >> (i % 64)) & 1;
 }
 
+// How many stretches more there are with these SuperSlabs claimed.
+int RunsAdded(size_t first, size_t count) {
+  const size_t end = first + count;
+  return 1 - (first > 0 && TestClaimed(first - 1)) -
+         (end < kWindowSupers && TestClaimed(end));
+}
+
 void SetClaimed(size_t first, size_t count, bool claimed) {
+  const int added = RunsAdded(first, count);
+  g_window.runs += static_cast<uint32_t>(claimed ? added : -added);
   for (size_t i = first; i < first + count; ++i) {
     uint64_t* word = i < kLowClaims
                          ? &g_window.claimed_low[i / 64]
@@ -157,6 +170,7 @@ size_t MapAnywhere(size_t count) {
       SetWindowBase(aligned > kWindowBytes / 2 ? aligned - kWindowBytes / 2
                                                : 0);
       SetClaimed(0, kWindowSupers, false);
+      g_window.runs = 0;
     }
     const size_t first = (aligned - WindowBase()) >> kSuperShift;
     if (first < kWindowSupers && count <= kWindowSupers - first) {
@@ -282,6 +296,10 @@ size_t ClaimSupers(size_t count) {
 }
 
 bool UnclaimSupers(size_t first, size_t count) {
+  {
+    LockHolder hold(g_window_lock);
+    if (g_window.runs >= kMaxRuns && RunsAdded(first, count) < 0) return false;
+  }
   if (!platform::Unmap(At<void>(SuperAddress(first)), count << kSuperShift)) {
     return false;
   }

@@ -40,7 +40,8 @@ struct alignas(kHotPage) WindowState {
   std::atomic<uint32_t> high_water;  // no SuperSlab at or above was claimed
   std::atomic<uint32_t> mapped;      // SuperSlabs
   std::atomic<uint32_t> peak_mapped;
-  uint32_t padding[2];
+  uint32_t runs;  // by g_window_lock: stretches of claimed SuperSlabs
+  uint32_t padding;
   uint64_t claimed_low[4];  // claim bits of the first 256 SuperSlabs
   // Bit i: one of SuperSlabs 16i..16i+15 may have a slab in the pool.
   std::atomic<uint64_t> available[kWindowSupers / 16 / 64];
@@ -111,7 +112,7 @@ void Uncharge(size_t bytes);
 [[nodiscard]] size_t ClaimSupers(size_t count);
 
 // Unmaps what ClaimSupers gave, or a part of it. False: it is still mapped and
-// claimed. The slab map must say kReleased or kNeverOurs of it by now.
+// claimed (the kernel refuses, or it would be a hole too many). The slab map must say kReleased or kNeverOurs of it by now.
 [[nodiscard]] bool UnclaimSupers(size_t first, size_t count);
 
 // Gives pages back, as the configuration says: True: they read as zero, or as
