@@ -47,17 +47,15 @@ void* TakeLocked(size_t bytes) {
 
 void* AllocateMetadata(size_t bytes) {
   bytes = AlignUp(bytes, platform::kCacheLine);
-  {
-    LockHolder hold(g_state.lock);
-    if (void* result = TakeLocked(bytes)) return result;
-    if (g_state.restricted) return nullptr;
-  }
-  // Where a pool is configured nothing is ever mapped.
-  if (!EnsureWindow()) return nullptr;
-  if (WindowIsFixed()) {
-    LockHolder hold(g_state.lock);
-    return TakeLocked(bytes);
-  }
+  do {
+    {
+      LockHolder hold(g_state.lock);
+      if (void* result = TakeLocked(bytes)) return result;
+      if (g_state.restricted) return nullptr;
+    }
+    // Where a pool is configured nothing is ever mapped.
+    if (!EnsureWindow()) return nullptr;
+  } while (WindowIsFixed());
   // Mapped without the lock: what a second thread maps meanwhile is used too,
   // and only the shorter rest of the two is lost.
   const size_t chunk =

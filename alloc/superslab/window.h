@@ -112,7 +112,8 @@ void Uncharge(size_t bytes);
 [[nodiscard]] size_t ClaimSupers(size_t count);
 
 // Unmaps what ClaimSupers gave, or a part of it. False: it is still mapped and
-// claimed (the kernel refuses, or it would be a hole too many). The slab map must say kReleased or kNeverOurs of it by now.
+// claimed (the kernel refuses, or it would be a hole too many). The slab map
+// must say kReleased or kNeverOurs of it by now.
 [[nodiscard]] bool UnclaimSupers(size_t first, size_t count);
 
 // Gives pages back, as the configuration says: True: they read as zero, or as
@@ -126,6 +127,8 @@ struct FixedSource {
   bool (*add_slabs)();
   // Makes free spans of free slabs. False: there are none.
   bool (*add_spans)();
+  // Looks everywhere for slabs that are free and not in the pool of slabs.
+  void (*collect)();
 };
 // False: there is a window already. Otherwise others wait until it is opened.
 [[nodiscard]] bool BeginFixedWindow(uintptr_t base);

@@ -106,9 +106,10 @@ struct hak_config {
   int (*pool_init)(void* buffer, size_t bytes);
   // Called when there is no memory for a request of `bytes` (in hardened with
   // what it adds itself), in the thread that asked and with no lock held: it
-  // may free, and not longjmp. What it returns is 0 (malloc returns NULL) or
-  // not (malloc tries again, so return 0 once nothing could be freed). Requests
-  // it makes itself fail without another call. NULL: nobody is asked.
+  // may free and call hak_trim(1), and not longjmp. What it returns is 0
+  // (malloc returns NULL) or not (malloc tries again, so return 0 once nothing
+  // could be freed). Requests that it makes itself fail without another call.
+  // NULL: nobody is asked.
   int (*on_pressure)(size_t bytes);
   // Gets the one line before an abort, its newline included, instead of
   // stderr; the abort follows. It must not allocate. NULL: write(2) to stderr.

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "alloc/base/pointers.h"
+#include "alloc/large/large.h"
 #include "alloc/large/span_heap.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/slab_pool.h"
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/registry.h"
+#include "alloc/tiny/small.h"
 #include "hakmem.h"
 
 namespace hakmem::wrap {
@@ -85,7 +87,12 @@ bool AddSpans() {
   return any;
 }
 
-constexpr superslab::FixedSource kSource = {AddSlabs, AddSpans};
+void Collect() {
+  large::FlushThread();
+  tiny::TrimAllHeaps();
+}
+
+constexpr superslab::FixedSource kSource = {AddSlabs, AddSpans, Collect};
 
 // The descriptors of SuperSlab `index`, out of the pool's own memory, which has
 // room for them.
