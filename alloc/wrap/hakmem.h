@@ -90,11 +90,13 @@ void hak_free_sized(void* block, size_t size);
 //
 // The definition must be linked as an object, not out of an archive, where
 // nobody asks for it. What is not named is 0, and 0 is the default. All of it
-// counts from the very first allocation on, which on glibc is before main.
+// counts from the very first allocation on, which on glibc is before main. C++
+// wants the fields in this order.
 struct hak_config {
   // The most address space that blocks may take, as hak_stats.mapped counts
   // it, exact to the MiB in which it is taken; descriptors, about 1 %, come on
-  // top. Beyond it malloc returns NULL. 0: what the system gives.
+  // top. Beyond it malloc returns NULL. Less than a few MiB leave no room for
+  // what libc itself allocates. 0: what the system gives.
   size_t heap_limit;
   // Free memory that is not given back to the system: max(dirty_bytes, an
   // eighth of what is alive), and more while what was given back is needed
@@ -115,7 +117,8 @@ struct hak_config {
   // stderr; the abort follows. It must not allocate. NULL: write(2) to stderr.
   void (*on_abort)(const char* line, size_t bytes);
   // 1: free memory stays, for good, and blocks above 32 MiB are no mappings of
-  // their own. Only hak_trim and the last try before NULL give some back.
+  // their own. Only hak_trim and the last try before NULL give some back
+  // (hardened: and freed large blocks, of which it takes the pages away).
   unsigned char never_return;
   // 1: pages are there as soon as they are mapped, so that no later access
   // faults. With never_return memory that was in use once is always there.
@@ -153,7 +156,7 @@ int hak_init_pool(void* buffer, size_t bytes);
 #define HAK_MIN_POOL ((size_t)1 << 20)
 
 // Bytes of the pool that blocks can have: all but descriptors, about 1 %. 0: no
-// pool.
+// pool. (hak_stats.mapped counts whole MiB.)
 size_t hak_pool_size(void);
 // Of these: in slabs and spans that are in use, threads' caches included, and
 // what is left. The two add up to the size once all threads are quiet.
