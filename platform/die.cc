@@ -37,17 +37,13 @@ Line& Line::Hex(uint64_t value) {
   return *this;
 }
 
-void Line::WriteTo(int fd) {
-  text_[size_++] = '\n';
-  WriteAll(fd, text_, size_);
-  size_ = 0;
-}
-
 void Line::Report() {
-  if (hak_config.on_abort == nullptr) return WriteTo(2);
   text_[size_++] = '\n';
-  hak_config.on_abort(text_, size_);
-  size_ = 0;
+  if (hak_config.on_abort != nullptr) {
+    hak_config.on_abort(text_, size_);
+  } else {
+    WriteAll(2, text_, size_);
+  }
 }
 
 void WriteAll(int fd, const char* text, size_t bytes) {

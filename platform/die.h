@@ -21,9 +21,8 @@ class Line {
   Line& Pointer(const void* pointer) {
     return Hex(reinterpret_cast<uintptr_t>(pointer));
   }
-  // Writes what was put so far and a newline, and starts anew.
-  void WriteTo(int fd);
-  // The same to stderr, or to whom the program's configuration names.
+  // Writes it and a newline to stderr, or gives it to whom the program's
+  // configuration names. The last thing that is done with it.
   void Report();
 
  private:
