@@ -55,10 +55,8 @@ bool Decommit(void* address, size_t bytes) {
   return Advise(address, bytes, MADV_DONTNEED);
 }
 
-// Kernels before 4.5 do not know it.
 bool DecommitLazily(void* address, size_t bytes) {
-  return Advise(address, bytes, MADV_FREE) ||
-         Advise(address, bytes, MADV_DONTNEED);
+  return Advise(address, bytes, MADV_FREE);
 }
 
 void PreferPages(void* address, size_t bytes) {

@@ -5,13 +5,10 @@
 
 #include "alloc/superslab/window.h"
 
-#include <errno.h>
-
 #include "alloc/base/pointers.h"
 #include "alloc/base/variant.h"
 #include "alloc/superslab/budget.h"
 #include "hakmem.h"
-#include "platform/die.h"
 #include "platform/page_source.h"
 
 namespace hakmem::superslab {
@@ -105,16 +102,6 @@ void ApplyConfig() {
   if (hak_config.never_return != 0) least = kKeepAll;
   // relaxed: a bound that orders nothing.
   if (least != 0) g_min_dirty.store(least, std::memory_order_relaxed);
-}
-
-// Another thread may have been faster: that is no error.
-void MakeConfiguredPool() {
-  const size_t bytes =
-      static_cast<size_t>(static_cast<char*>(hak_config.pool_end) -
-                          static_cast<char*>(hak_config.pool_begin));
-  if (hak_config.pool_init(hak_config.pool_begin, bytes) == EINVAL) {
-    platform::Die("the pool in hak_config is too small or too large");
-  }
 }
 
 // The lowest run of unclaimed SuperSlabs, now claimed, or kNoSuper.
@@ -237,8 +224,8 @@ size_t ClaimCharged(size_t count) {
 bool EnsureWindow() {
   // acquire: pairs with the release below; `base` is set.
   uint32_t state = g_window.init.load(std::memory_order_acquire);
-  if (HAK_UNLIKELY(state == 0 && hak_config.pool_init != nullptr)) {
-    MakeConfiguredPool();
+  if (HAK_UNLIKELY(state == 0 && hak_config.make_pool != nullptr)) {
+    hak_config.make_pool(hak_config.pool_begin, hak_config.pool_end);
     // acquire: as above.
     state = g_window.init.load(std::memory_order_acquire);
   }
@@ -264,20 +251,17 @@ bool EnsureWindow() {
 }
 
 bool Charge(size_t bytes) {
-  const size_t limit = hak_config.heap_limit;
-  if (limit == 0) return true;
+  const size_t last = hak_config.heap_limit - 1;  // of no limit: the largest
   // relaxed, both: a sum with a bound; it orders nothing.
   size_t sum = g_charged.load(std::memory_order_relaxed);
   do {
-    if (bytes > limit || sum > limit - bytes) return false;
+    if (sum + bytes - 1 > last) return false;
   } while (!g_charged.compare_exchange_weak(sum, sum + bytes,
                                             std::memory_order_relaxed));
   return true;
 }
 
-void Uncharge(size_t bytes) {
-  if (hak_config.heap_limit != 0) TakeFrom(g_charged, bytes);
-}
+void Uncharge(size_t bytes) { TakeFrom(g_charged, bytes); }
 
 bool GiveBack(void* address, size_t bytes) {
   if (!kVariant.armour && hak_config.lazy_free != 0) {

@@ -129,6 +129,8 @@ struct FixedSource {
   bool (*add_spans)();
   // Looks everywhere for slabs that are free and not in the pool of slabs.
   void (*collect)();
+  // A live small block of a larger class than it should be. nullptr: none.
+  void* (*take_larger)(size_t bytes);
 };
 // False: there is a window already. Otherwise others wait until it is opened.
 [[nodiscard]] bool BeginFixedWindow(uintptr_t base);

@@ -105,7 +105,7 @@ struct hak_config {
   // The heap is this range and nothing else; use HAK_POOL. NULL: no pool.
   void* pool_begin;
   void* pool_end;
-  int (*pool_init)(void* buffer, size_t bytes);
+  void (*make_pool)(void* begin, void* end);
   // Called when there is no memory for a request of `bytes` (in hardened with
   // what it adds itself), in the thread that asked and with no lock held: it
   // may free and call hak_trim(1), and not longjmp. What it returns is 0
@@ -125,13 +125,14 @@ struct hak_config {
   unsigned char prefault;
   // 1: MADV_FREE instead of MADV_DONTNEED: cheaper if the memory is needed
   // again, but the resident size falls only when the system is short of
-  // memory. Hardened ignores it: what it gives back has to be zero.
+  // memory. For Linux 4.5 and later: before, nothing would be given back.
+  // Hardened ignores it, since what it gives back has to be zero.
   unsigned char lazy_free;
   // 1: asks for huge pages (MADV_HUGEPAGE). 0: asks for none, since what was
   // given back would come back with them.
   unsigned char thp;
 };
-extern const struct hak_config hak_config;
+extern const struct hak_config hak_config __attribute__((visibility("hidden")));
 
 // ---- A pool: the heap is a buffer of the program's, and only that.
 //
@@ -146,13 +147,15 @@ extern const struct hak_config hak_config;
 // in use takes 64 KiB at least: of a few MiB that is much, from 16 MiB on it is
 // not.
 #define HAK_POOL(begin, end) \
-  .pool_begin = (begin), .pool_end = (end), .pool_init = hak_init_pool
+  .pool_begin = (begin), .pool_end = (end), .make_pool = hak_make_pool
 
 // The same at run time, before the first allocation; glibc itself makes that
 // before any constructor runs, so there only HAK_POOL comes early enough.
 // Returns 0, EBUSY after the first allocation, or EINVAL for a buffer that is
 // smaller than HAK_MIN_POOL or larger than 31 GiB.
 int hak_init_pool(void* buffer, size_t bytes);
+// For HAK_POOL, at the first allocation: a pool that cannot be is an abort.
+void hak_make_pool(void* begin, void* end);
 #define HAK_MIN_POOL ((size_t)1 << 20)
 
 // Bytes of the pool that blocks can have: all but descriptors, about 1 %. 0: no

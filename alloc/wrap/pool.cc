@@ -18,7 +18,9 @@
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/small.h"
+#include "alloc/tiny/thread_cache.h"
 #include "hakmem.h"
+#include "platform/die.h"
 
 namespace hakmem::wrap {
 namespace {
@@ -92,7 +94,13 @@ void Collect() {
   tiny::TrimAllHeaps();
 }
 
-constexpr superslab::FixedSource kSource = {AddSlabs, AddSpans, Collect};
+void* TakeLarger(size_t bytes) {
+  tiny::Heap* heap = tiny::t_cache.heap;
+  return heap != nullptr ? tiny::TakeLarger(*heap, bytes) : nullptr;
+}
+
+constexpr superslab::FixedSource kSource = {AddSlabs, AddSpans, Collect,
+                                            TakeLarger};
 
 // The descriptors of SuperSlab `index`, out of the pool's own memory, which has
 // room for them.
@@ -159,6 +167,15 @@ int hak_init_pool(void* buffer, size_t bytes) {
   // For threads that find no room for a heap of their own.
   (void)tiny::SharedHeap();
   return 0;
+}
+
+// Another thread may have been faster: that is no error.
+void hak_make_pool(void* begin, void* end) {
+  const size_t bytes =
+      AddressOf(static_cast<char*>(end)) - AddressOf(static_cast<char*>(begin));
+  if (hak_init_pool(begin, bytes) == EINVAL) {
+    platform::Die("the pool in hak_config is too small or too large");
+  }
 }
 
 size_t hak_pool_size(void) { return size_t{g_pool.units} << large::kUnitShift; }
