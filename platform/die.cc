@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "hakmem.h"
 #include "platform/cpu.h"
 
 namespace hakmem::platform {
@@ -42,6 +43,12 @@ void Line::WriteTo(int fd) {
   size_ = 0;
 }
 
+void Line::Report() {
+  if (hak_config.on_abort == nullptr) return WriteTo(2);
+  text_[size_++] = '\n';
+  hak_config.on_abort(text_, size_);
+}
+
 void WriteAll(int fd, const char* text, size_t bytes) {
   while (bytes > 0) {
     const long n = Syscall(SYS_write, fd, reinterpret_cast<long>(text),
@@ -62,7 +69,7 @@ const char* LastWords() {
 }
 
 void Die(Line& line) {
-  line.WriteTo(2);
+  line.Report();
   // release: a reporter on another thread reads the text.
   __atomic_store_n(&g_last_words, line.text(), __ATOMIC_RELEASE);
   // libc's abort, not a trap: SIGABRT on every CPU, and handlers run.

@@ -23,7 +23,10 @@ class Line {
   }
   // Writes what was put so far and a newline, and starts anew.
   void WriteTo(int fd);
-  // After WriteTo, up to the newline: what it wrote.
+  // Writes it and a newline to stderr, or gives it to whom the program's
+  // configuration names. The last thing that is done with it.
+  void Report();
+  // After either, up to the newline: what was written.
   const char* text() const { return text_; }
 
  private:
@@ -37,7 +40,7 @@ class Line {
 // Writes `bytes` to fd, all of it where the kernel lets it. Keeps errno.
 void WriteAll(int fd, const char* text, size_t bytes);
 
-// The line "hakmem: ..." on stderr, then SIGABRT.
+// The line "hakmem: ..." to stderr (or hak_config.on_abort), then SIGABRT.
 [[noreturn]] void Die(Line& line);
 [[noreturn]] void Die(const char* text);
 

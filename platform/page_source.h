@@ -33,8 +33,12 @@ bool Unmap(void* address, size_t bytes);
 // Gives the pages back. True: they read as zero from now on. False: their
 // content is unchanged (locked memory does that).
 bool Decommit(void* address, size_t bytes);
-// Asks for small pages, so that a purge is not undone behind our back.
-void PreferSmallPages(void* address, size_t bytes);
+// The same, but the kernel takes the pages when it needs some. True: they read
+// as they did, or as zero, until they are written to.
+bool DecommitLazily(void* address, size_t bytes);
+// Asks for small pages, so that a purge is not undone behind our back, or for
+// huge ones, if the configuration says so.
+void PreferPages(void* address, size_t bytes);
 // Takes all access away, or gives reading and writing back. False: the access
 // is unchanged (no mapping left to split one).
 bool Forbid(void* address, size_t bytes);
@@ -92,9 +96,14 @@ inline void CheckPages(const void* address, size_t bytes) {
   return source::Decommit(address, bytes);
 }
 
-inline void PreferSmallPages(void* address, size_t bytes) {
+[[nodiscard]] inline bool DecommitLazily(void* address, size_t bytes) {
   CheckPages(address, bytes);
-  source::PreferSmallPages(address, bytes);
+  return source::DecommitLazily(address, bytes);
+}
+
+inline void PreferPages(void* address, size_t bytes) {
+  CheckPages(address, bytes);
+  source::PreferPages(address, bytes);
 }
 
 [[nodiscard]] inline bool Forbid(void* address, size_t bytes) {

@@ -42,6 +42,10 @@ bool IsTaken(const void* hint, size_t bytes) {
 }
 
 void* MapWith(void* hint, size_t bytes, int protection, int flags) {
+  if (plan.commit_limit != 0 &&
+      static_cast<uint64_t>(counts.mapped_bytes) + bytes > plan.commit_limit) {
+    return nullptr;
+  }
   void* got = mmap(hint, bytes, protection, kPrivateAnonymous | flags, -1, 0);
   if (got == MAP_FAILED) return nullptr;
   counts.mapped_bytes += static_cast<int64_t>(bytes);
@@ -90,7 +94,11 @@ bool Decommit(void* address, size_t bytes) {
   return madvise(address, bytes, MADV_DONTNEED) == 0;
 }
 
-void PreferSmallPages(void*, size_t) { (void)Fails(false); }
+bool DecommitLazily(void* address, size_t bytes) {
+  return Decommit(address, bytes);
+}
+
+void PreferPages(void*, size_t) { (void)Fails(false); }
 
 bool Forbid(void* address, size_t bytes) {
   return !Fails() && mprotect(address, bytes, PROT_NONE) == 0;

@@ -21,6 +21,8 @@ struct Plan {
   bool unmap_may_fail = false;
   // madvise as under mlockall: it fails, and the content stays.
   bool decommit_fails = false;
+  // Strict overcommit: no more than so much is mapped at a time. 0: any amount.
+  uint64_t commit_limit = 0;
   // Off: every mapping is somewhere else than was asked for, as in Valgrind.
   bool honours_hints = false;
   // Another's mapping: hints in [taken_from, taken_to) are not honoured.

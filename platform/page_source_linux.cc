@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "hakmem.h"
 #include "platform/page_source.h"
 
 namespace hakmem::platform::source {
@@ -23,12 +24,18 @@ void* MapWith(void* hint, size_t bytes, long protection, long flags) {
   return reinterpret_cast<void*>(result);
 }
 
+bool Advise(void* address, size_t bytes, long advice) {
+  return Syscall(SYS_madvise, reinterpret_cast<long>(address),
+                 static_cast<long>(bytes), advice) == 0;
+}
+
 }  // namespace
 
 size_t QueryPageSize() { return getauxval(AT_PAGESZ); }
 
 void* Map(void* hint, size_t bytes) {
-  return MapWith(hint, bytes, PROT_READ | PROT_WRITE, 0);
+  return MapWith(hint, bytes, PROT_READ | PROT_WRITE,
+                 hak_config.prefault != 0 ? MAP_POPULATE : 0);
 }
 
 void* Reserve(size_t bytes) {
@@ -45,14 +52,17 @@ bool Unmap(void* address, size_t bytes) {
 }
 
 bool Decommit(void* address, size_t bytes) {
-  return Syscall(SYS_madvise, reinterpret_cast<long>(address),
-                 static_cast<long>(bytes), MADV_DONTNEED) == 0;
+  return Advise(address, bytes, MADV_DONTNEED);
 }
 
-void PreferSmallPages(void* address, size_t bytes) {
-  // EINVAL on a kernel without huge pages: nothing to avoid there.
-  (void)Syscall(SYS_madvise, reinterpret_cast<long>(address),
-                static_cast<long>(bytes), MADV_NOHUGEPAGE);
+bool DecommitLazily(void* address, size_t bytes) {
+  return Advise(address, bytes, MADV_FREE);
+}
+
+void PreferPages(void* address, size_t bytes) {
+  // EINVAL on a kernel without huge pages: nothing to choose there.
+  (void)Advise(address, bytes,
+               hak_config.thp != 0 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 bool Forbid(void* address, size_t bytes) {

@@ -27,6 +27,7 @@ class BasicLock : private Stats {
   // Not inlined: slow paths have a hundred places that lock, and these few
   // instructions would be most of them.
   HAK_NOINLINE void Acquire() {
+    Stats::OnAcquiring();
     uint32_t expected = kFree;
     // acquire: the critical section sees what the last holder released.
     if (HAK_UNLIKELY(!word_.compare_exchange_strong(
@@ -51,15 +52,19 @@ class BasicLock : private Stats {
   }
 
   HAK_NOINLINE void Release() {
+    Stats::OnReleasing();
     // release: pairs with the acquire of the next holder.
     if (HAK_UNLIKELY(word_.exchange(kFree, std::memory_order_release) ==
                      kWaitedFor)) {
       WakeOne();
     }
+    Stats::OnReleased();
   }
 
   // The child of a fork owns what its parent thread held; waiters are gone.
   void ReleaseInChild() {
+    Stats::OnReleasing();
+    Stats::OnReleased();
     // relaxed: the child has one thread.
     word_.store(kFree, std::memory_order_relaxed);
   }

@@ -1,5 +1,5 @@
 // Box:   base.   Uses: platform.   Must not know: what is locked.
-// Holds: what a lock counts about itself: nothing in release.
+// Holds: what a lock knows about itself: nothing in release.
 // Locks: none.   Read next: alloc/base/pointers.h
 
 #ifndef HAKMEM_ALLOC_BASE_LOCK_STATS_H_
@@ -10,13 +10,18 @@
 #include <atomic>
 #include <cstdint>
 
+#include "platform/die.h"
+
 namespace hakmem {
 
 // An empty base: no member, no code.
 class Uncounted {
  protected:
   constexpr explicit Uncounted(const char*) {}
+  void OnAcquiring() {}
   void OnAcquired() {}
+  void OnReleasing() {}
+  void OnReleased() {}
   uint64_t OnContended() { return 0; }
   void OnWaited(uint64_t, int, int) {}
 };
@@ -41,10 +46,28 @@ class LockStats {
 
  protected:
   constexpr explicit LockStats(const char* name) : name_(name) {}
+  // A signal handler that interrupted the holder would wait for itself, for
+  // ever. `t_turning` covers the moments in which the lock is taken and not
+  // noted yet, or noted no more and not free yet.
+  void OnAcquiring() {
+    // relaxed, all of `holder_`: only this thread ever finds itself there.
+    if (t_turning == this ||
+        holder_.load(std::memory_order_relaxed) == &t_turning) {
+      platform::Die("malloc or free in a signal handler that interrupted one");
+    }
+    Turn(this);
+  }
   void OnAcquired() {
     // One of all acquisitions is the first.
     if (acquired_.fetch_add(1, std::memory_order_relaxed) == 0) Enlist();
+    holder_.store(&t_turning, std::memory_order_relaxed);
+    Turn(nullptr);
   }
+  void OnReleasing() {
+    Turn(this);
+    holder_.store(nullptr, std::memory_order_relaxed);
+  }
+  void OnReleased() { Turn(nullptr); }
   uint64_t OnContended() {
     Add(contended_, 1);
     return Now();
@@ -76,6 +99,12 @@ class LockStats {
     } while (!first_.compare_exchange_weak(
         head, this, std::memory_order_release, std::memory_order_relaxed));
   }
+  static void Turn(const LockStats* lock) {
+    // In the order that the thread's own signal handlers see.
+    std::atomic_signal_fence(std::memory_order_acq_rel);
+    t_turning = lock;
+    std::atomic_signal_fence(std::memory_order_acq_rel);
+  }
   static uint64_t Now() {
     timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -84,9 +113,11 @@ class LockStats {
   }
 
   static inline std::atomic<const LockStats*> first_{nullptr};
+  static inline __thread const LockStats* t_turning;
 
   const char* name_;
   const LockStats* next_ = nullptr;
+  std::atomic<const void*> holder_{nullptr};
   Counter acquired_{0};
   Counter contended_{0};
   Counter spins_{0};

@@ -202,7 +202,10 @@ void* AllocateArmoured(size_t bytes, size_t alignment) {
   (void)DrawSecret();
   const bool lines = alignment <= platform::kCacheLine;
   const size_t need = bytes + (lines ? kHead : 0) + kTail;
-  const uint32_t guard = bytes >= kGuardFrom ? GuardUnits() : 0;
+  // In a pool nothing changes its access.
+  const bool guarded = bytes >= kGuardFrom && superslab::EnsureWindow() &&
+                       !superslab::WindowIsFixed();
+  const uint32_t guard = guarded ? GuardUnits() : 0;
   const uint32_t units =
       static_cast<uint32_t>((need + kUnitBytes - 1) >> kUnitShift) + guard;
   const SpanResult span =

@@ -179,13 +179,17 @@ void* MapBlock(size_t pages, size_t alignment) {
 }  // namespace
 
 void* AllocateHuge(size_t bytes, size_t alignment) {
-  if (superslab::WindowIsFixed()) return nullptr;
+  if (!superslab::EnsureWindow() || superslab::WindowIsFixed()) return nullptr;
   const size_t pages = AlignUp(bytes, platform::PageSize());
   if (!kVariant.armour) bytes = pages;
   for (;;) {
     if (!ReserveSlot()) return nullptr;
+    if (!superslab::Charge(pages)) return nullptr;
     void* block = MapBlock(pages, alignment);
-    if (block == nullptr) return nullptr;
+    if (block == nullptr) {
+      superslab::Uncharge(pages);
+      return nullptr;
+    }
     if constexpr (kVariant.armour) {
       (void)DrawSecret();
       WriteCanaries(static_cast<char*>(block) + bytes, pages - bytes);
@@ -198,6 +202,7 @@ void* AllocateHuge(size_t bytes, size_t alignment) {
       }
     }
     (void)UnmapBlock(block, pages);  // others took the slots; again
+    superslab::Uncharge(pages);
   }
 }
 
@@ -226,6 +231,7 @@ bool FreeHuge(void* pointer) {
       ReportOverflow(pointer, "Huge");
     }
   }
+  superslab::Uncharge(pages);
   // It cannot fail but for a lack of mappings; then the pages go at least.
   if (!UnmapBlock(pointer, pages)) {
     (void)platform::Decommit(pointer, pages);
@@ -242,16 +248,19 @@ bool ResizeHuge(void* pointer, size_t bytes) {
   if (old_bytes == 0) return false;
   if (bytes > old_bytes) {
     const size_t more = bytes - old_bytes;
+    if (!superslab::Charge(more)) return false;
     void* wanted = At<void>(address + old_bytes);
     void* got = platform::Map(wanted, more);
     if (got != wanted) {
       if (got != nullptr) (void)platform::Unmap(got, more);
+      superslab::Uncharge(more);
       return false;
     }
   } else if (bytes < old_bytes) {
     if (!platform::Unmap(At<void>(address + bytes), old_bytes - bytes)) {
       return false;
     }
+    superslab::Uncharge(old_bytes - bytes);
   }
   LockHolder hold(g_state.lock);
   Entry* entry = LookupLocked(address);

@@ -13,6 +13,7 @@
 #include "alloc/large/span_cache.h"
 #include "alloc/large/span_heap.h"
 #include "alloc/superslab/budget.h"
+#include "hakmem.h"
 #include "platform/die.h"
 
 namespace hakmem::large {
@@ -24,6 +25,17 @@ namespace {
 // Blocks above are mappings of their own: page faults are what they cost,
 // wherever they come from.
 constexpr size_t kMaxSpanBytes = size_t{32} << 20;
+
+// No tag can say more than twice that.
+constexpr unsigned kMostSpanShift = 34;
+
+// In a pool, or where memory is kept for good, there are no such mappings.
+bool FitsSpan(size_t bytes, size_t alignment) {
+  if (bytes <= kMaxSpanBytes && alignment <= kMaxSpanBytes) return true;
+  if ((bytes | alignment) >> kMostSpanShift != 0) return false;
+  return superslab::EnsureWindow() &&
+         superslab::Read(superslab::g_min_dirty) == superslab::kKeepAll;
+}
 
 void FlushSlots(size_t bin, unsigned keep) {
   while (t_spans.count[bin] > keep) {
@@ -77,7 +89,7 @@ Unit HeadOf(Unit unit) {
 }
 
 void* ArmouredOnce(size_t bytes, size_t alignment) {
-  if (bytes <= kMaxSpanBytes && alignment <= kMaxSpanBytes) {
+  if (FitsSpan(bytes, alignment)) {
     if (void* block = AllocateArmoured(bytes, alignment)) return block;
   }
   return AllocateHuge(bytes == 0 ? 1 : bytes, alignment);
@@ -102,7 +114,7 @@ Block Allocate(size_t bytes, size_t alignment) {
   const size_t units = UnitsFor(bytes);
   const size_t align_units =
       alignment > kUnitBytes ? alignment >> kUnitShift : 1;
-  if (bytes <= kMaxSpanBytes && alignment <= kMaxSpanBytes) {
+  if (FitsSpan(bytes, alignment)) {
     SpanTag tag{SpanState::kUsed, 0, static_cast<uint32_t>(units)};
     SpanResult span = AcquireSpan(units, align_units);
     if (span.unit == 0) {
@@ -116,7 +128,9 @@ Block Allocate(size_t bytes, size_t alignment) {
         tag.color = ColorFor(span.unit, units, bytes, kMaxColor);
       }
       WriteTag(span.unit, tag);
-      return {BlockAt(span.unit, tag), span.zeroed};
+      // What was given back lazily is not known to be zero.
+      const bool zeroed = span.zeroed && hak_config.lazy_free == 0;
+      return {BlockAt(span.unit, tag), zeroed};
     }
   }
   void* huge = AllocateHuge(bytes, alignment);
@@ -197,7 +211,7 @@ bool Resize(void* pointer, Ownership kind, size_t bytes) {
     return ResizeArmoured(pointer, unit, tag, bytes);
   }
   const size_t units = UnitsFor(bytes + tag.color * platform::kCacheLine);
-  if (bytes > kMaxSpanBytes) return false;
+  if (!FitsSpan(bytes, 1)) return false;
   if (units == tag.units) return true;
   if (!ResizeSpan(unit, units)) return false;
   superslab::PurgeIfOverBudget();

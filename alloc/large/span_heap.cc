@@ -149,6 +149,8 @@ void PurgeSpansTo(size_t keep, bool unmap_all);
 
 // Maps SuperSlabs for a span of `units`. False: no memory.
 bool Grow(size_t units) {
+  if (!superslab::EnsureWindow()) return false;
+  if (superslab::WindowIsFixed()) return superslab::Fixed()->add_spans();
   const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
   const size_t first = superslab::ClaimSupers(count);
   if (first == kNoSuper) return false;
@@ -158,12 +160,11 @@ bool Grow(size_t units) {
   }
   // release: pairs with the acquire in superslab::Purge.
   superslab::g_purge_spans.store(PurgeSpansTo, std::memory_order_release);
-  const bool fixed = superslab::WindowIsFixed();  // a buffer may hold anything
   LockHolder hold(g_state.lock);
   MarkSlabs(first, count, superslab::kLarge);
   FreeLocked(static_cast<Unit>(first * kUnitsPerSuper),
              static_cast<uint32_t>(count * kUnitsPerSuper),
-             fixed ? SpanState::kDirty : SpanState::kClean);
+             SpanState::kClean);
   return true;
 }
 
@@ -254,7 +255,7 @@ bool DecommitPages(const Busy& busy) {
   const Unit first = UnitOf(from);
   const Unit end = UnitOf(to - 1) + 1;
   const size_t dirt = CountDirt(first, end - first);
-  if (dirt == 0 || !platform::Decommit(At<void>(from), to - from)) {
+  if (dirt == 0 || !superslab::GiveBack(At<void>(from), to - from)) {
     return false;
   }
   NoteGone(dirt);
@@ -310,6 +311,20 @@ void ReleaseSpan(Unit unit, SpanState state) {
   g_state.used_units -= tag.units;
   TakeFrom(g_budget.live, size_t{tag.units} << kUnitShift);
   FreeLocked(unit, tag.units, state);
+}
+
+void AddSpan(Unit unit, uint32_t units) {
+  LockHolder hold(g_state.lock);
+  FreeLocked(unit, units, SpanState::kDirty);
+}
+
+void ForgetSpan(Unit unit) {
+  LockHolder hold(g_state.lock);
+  const uint32_t units = ReadTag(unit).units;
+  --g_state.used_spans;
+  g_state.used_units -= units;
+  TakeFrom(g_budget.live, size_t{units} << kUnitShift);
+  WriteTag(unit, {SpanState::kInner, 0, 0});
 }
 
 bool ResizeSpan(Unit unit, size_t new_units) {

@@ -26,6 +26,11 @@ struct SpanResult {
 // no lock and ends with PurgeIfOverBudget.
 void ReleaseSpan(Unit unit, SpanState state = SpanState::kDirty);
 
+// In a window that is a buffer: units that were none, as one free span; and a
+// used span of the caller's whose units are none from now on.
+void AddSpan(Unit unit, uint32_t units);
+void ForgetSpan(Unit unit);
+
 // Makes the used span `new_units` long without moving it. False: not possible.
 [[nodiscard]] bool ResizeSpan(Unit unit, size_t new_units);
 

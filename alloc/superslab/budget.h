@@ -42,6 +42,11 @@ extern Budget g_budget;
 
 inline constexpr size_t kMinDirty = size_t{512} << 10;
 
+// What may be dirty however little is alive; kKeepAll: as much as there is.
+// Set once, when the window is made.
+inline constexpr size_t kKeepAll = SIZE_MAX / 2;
+extern std::atomic<size_t> g_min_dirty;
+
 // relaxed everywhere: a bound on volume, exact once all is quiet; orders
 // nothing.
 inline void AddTo(std::atomic<size_t>& counter, size_t bytes) {
@@ -71,7 +76,8 @@ inline size_t Slack() {
 // What may stay dirty, as long as giving back costs next to nothing.
 inline size_t DirtyBound() {
   const size_t share = Read(g_budget.live) / 8;
-  return (share > kMinDirty ? share : kMinDirty) + Slack();
+  const size_t least = Read(g_min_dirty);
+  return (share > least ? share : least) + Slack();
 }
 inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
 

@@ -7,6 +7,7 @@
 #include "alloc/base/lock.h"
 #include "alloc/base/pointers.h"
 #include "alloc/superslab/slab_descriptor.h"
+#include "alloc/superslab/window.h"
 #include "platform/page_source.h"
 
 namespace hakmem::superslab {
@@ -47,11 +48,15 @@ void* TakeLocked(size_t bytes) {
 
 void* AllocateMetadata(size_t bytes) {
   bytes = AlignUp(bytes, platform::kCacheLine);
-  {
-    LockHolder hold(g_state.lock);
-    if (void* result = TakeLocked(bytes)) return result;
-    if (g_state.restricted) return nullptr;
-  }
+  do {
+    {
+      LockHolder hold(g_state.lock);
+      if (void* result = TakeLocked(bytes)) return result;
+      if (g_state.restricted) return nullptr;
+    }
+    // Where a pool is configured nothing is ever mapped.
+    if (!EnsureWindow()) return nullptr;
+  } while (WindowIsFixed());
   // Mapped without the lock: what a second thread maps meanwhile is used too,
   // and only the shorter rest of the two is lost.
   const size_t chunk =

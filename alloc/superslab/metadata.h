@@ -16,7 +16,7 @@ namespace hakmem::superslab {
 // Bytes handed out so far: a gauge.
 size_t MetadataBytes();
 
-// From now on metadata comes from this range only (pool mode).
+// From now on metadata comes from this range only, which reads as zero.
 void RestrictMetadata(void* range, size_t bytes);
 
 void LockMetadataForFork();

@@ -110,11 +110,10 @@ SuperMeta* PrepareMeta(size_t super_index) {
     meta = static_cast<SuperMeta*>(AllocateMetadata(sizeof(SuperMeta)));
     if (meta == nullptr) return nullptr;
   }
-  const bool zero = !WindowIsFixed();  // a pool's buffer may be a file or .data
   for (unsigned i = 0; i < kSlabsPerSuper; ++i) {
     SlabDescriptor& slab = meta->slabs[i].descriptor;
     slab.slab_index = static_cast<uint32_t>(super_index * kSlabsPerSuper + i);
-    slab.clean_pages = zero ? AllPages() : uint16_t{0};
+    slab.clean_pages = AllPages();
   }
   return meta;
 }
@@ -128,11 +127,10 @@ SlabDescriptor* MapSuper() {
     (void)UnclaimSupers(index, 1);
     return nullptr;
   }
-  meta->guards = WindowIsFixed() ? 0 : PlaceGuard(index);
+  meta->guards = PlaceGuard(index);
   SuperWord word = SuperWord::AllClean();
   // relaxed: nobody else changes the word while no slab is in the pool.
   word.tag = SuperWord::Unpack(meta->word.load(std::memory_order_relaxed)).tag;
-  if (WindowIsFixed()) word.clean = 0;
   // release: pairs with the acquire in TakeFromSuper.
   const uint16_t taken = static_cast<uint16_t>(1 | meta->guards);
   meta->word.store(word.Take(taken).Pack(), std::memory_order_release);
@@ -161,7 +159,7 @@ uint16_t DecommitSlabs(SuperMeta* meta, uint16_t mask) {
     unsigned end = i;
     while (end < kSlabsPerSuper && ((mask >> end) & 1) != 0) ++end;
     const uintptr_t start = SlabAddress(meta->slabs[i].descriptor.slab_index);
-    if (platform::Decommit(At<void>(start), (end - i) << kSlabShift)) {
+    if (GiveBack(At<void>(start), (end - i) << kSlabShift)) {
       for (unsigned k = i; k < end; ++k) {
         SlabDescriptor& slab = meta->slabs[k].descriptor;
         const size_t bytes = DirtyBytes(&slab);
@@ -225,11 +223,22 @@ uint16_t AllPages() {
   return static_cast<uint16_t>((1u << PagesPerSlab()) - 1);
 }
 
+SlabDescriptor* TakeFreeSlab() {
+  SlabDescriptor* slab = TakeFromPool();
+  if (slab != nullptr) TakeFrom(g_budget.dirty, DirtyBytes(slab));
+  return slab;
+}
+
 SlabDescriptor* AcquireSlab() {
   for (;;) {
     SlabDescriptor* slab = TakeFromPool();
     bool mapped = false;
     if (slab == nullptr) {
+      if (!EnsureWindow()) return nullptr;
+      if (const FixedSource* fixed = Fixed()) {
+        if (!fixed->add_slabs()) return nullptr;
+        continue;
+      }
       uint32_t expected = 0;
       // acquire: pairs with the release below: what the last mapper published
       // is seen by the next search.

@@ -26,6 +26,9 @@ struct PoolCounts {
 // caller holds no lock. Thread-safe.
 [[nodiscard]] SlabDescriptor* AcquireSlab();
 
+// A free slab, if there is one already.
+[[nodiscard]] SlabDescriptor* TakeFreeSlab();
+
 // Gives a slab back; nobody may hold a block of it. Its map byte becomes
 // kReleased. The caller holds no lock, and calls PurgeIfOverBudget afterwards.
 void ReleaseSlab(SlabDescriptor* slab);

@@ -6,6 +6,9 @@
 #include "alloc/superslab/window.h"
 
 #include "alloc/base/pointers.h"
+#include "alloc/base/variant.h"
+#include "alloc/superslab/budget.h"
+#include "hakmem.h"
 #include "platform/page_source.h"
 
 namespace hakmem::superslab {
@@ -21,11 +24,20 @@ __asm__(
 static_assert(offsetof(WindowState, map) == 1049664,
               "write the new offset into the line above");
 
+HAK_CONSTINIT std::atomic<size_t> g_min_dirty{kMinDirty};
+
 namespace {
+
+HAK_CONSTINIT std::atomic<const FixedSource*> g_fixed{nullptr};
+HAK_CONSTINIT std::atomic<size_t> g_charged{0};
 
 // After so many hints that were not honoured we take what the kernel gives:
 // some sandboxes and Valgrind never honour any.
 constexpr uint32_t kMaxMisses = 8;
+
+// The kernel allows a process 65,530 mappings: no more stretches than this are
+// made by unmapping what lies between others. Its pages go, its addresses stay.
+constexpr uint32_t kMaxRuns = 256;
 
 constexpr size_t kLowClaims = 256;  // bits of claimed_low
 
@@ -36,7 +48,16 @@ bool TestClaimed(size_t i) {
   return (*word >> (i % 64)) & 1;
 }
 
+// How many stretches more there are with these SuperSlabs claimed.
+int RunsAdded(size_t first, size_t count) {
+  const size_t end = first + count;
+  return 1 - (first > 0 && TestClaimed(first - 1)) -
+         (end < kWindowSupers && TestClaimed(end));
+}
+
 void SetClaimed(size_t first, size_t count, bool claimed) {
+  const int added = RunsAdded(first, count);
+  g_window.runs += static_cast<uint32_t>(claimed ? added : -added);
   for (size_t i = first; i < first + count; ++i) {
     uint64_t* word = i < kLowClaims
                          ? &g_window.claimed_low[i / 64]
@@ -76,38 +97,16 @@ uintptr_t ChooseBase() {
   return low + AlignDown(entropy % room, kSuperBytes);
 }
 
-// False: no memory, try again next time.
-bool EnsureWindow() {
-  // acquire: pairs with the release below; `base` is set.
-  uint32_t state = g_window.init.load(std::memory_order_acquire);
-  while (state < 2) {
-    // acquire on both: whoever makes the window sees a failed try's end.
-    if (state == 0 &&
-        g_window.init.compare_exchange_strong(
-            state, 1, std::memory_order_acquire, std::memory_order_acquire)) {
-      const uintptr_t base = ChooseBase();
-      // relaxed: published by the release below.
-      if (base != 0) SetWindowBase(base);
-      // release: pairs with the acquires above.
-      g_window.init.store(base != 0 ? 2 : 0, std::memory_order_release);
-      platform::FutexWake(&g_window.init, 1 << 30);
-      return base != 0;
-    }
-    if (state == 1) platform::FutexWait(&g_window.init, 1);
-    // acquire: as above.
-    state = g_window.init.load(std::memory_order_acquire);
-  }
-  return true;
+void ApplyConfig() {
+  size_t least = hak_config.dirty_bytes;
+  if (hak_config.never_return != 0) least = kKeepAll;
+  // relaxed: a bound that orders nothing.
+  if (least != 0) g_min_dirty.store(least, std::memory_order_relaxed);
 }
 
 // The lowest run of unclaimed SuperSlabs, now claimed, or kNoSuper.
 size_t ReserveRun(size_t count) {
   LockHolder hold(g_window_lock);
-  const size_t limit = g_window.limit != 0 ? g_window.limit : kWindowSupers;
-  // relaxed: a limit, not an order.
-  if (g_window.mapped.load(std::memory_order_relaxed) + count > limit) {
-    return kNoSuper;
-  }
   size_t run = 0;
   // SuperSlab 0 is never used: 0 may then mean "none" to the boxes above.
   if (g_window.claim_hint == 0) g_window.claim_hint = 1;
@@ -158,6 +157,7 @@ size_t MapAnywhere(size_t count) {
       SetWindowBase(aligned > kWindowBytes / 2 ? aligned - kWindowBytes / 2
                                                : 0);
       SetClaimed(0, kWindowSupers, false);
+      g_window.runs = 0;
     }
     const size_t first = (aligned - WindowBase()) >> kSuperShift;
     if (first < kWindowSupers && count <= kWindowSupers - first) {
@@ -181,22 +181,10 @@ void CountMapped(size_t first, size_t count) {
   if (g_window.peak_mapped.load(std::memory_order_relaxed) < now) {
     g_window.peak_mapped.store(now, std::memory_order_relaxed);
   }
-  if (!WindowIsFixed()) {
-    platform::PreferSmallPages(At<void>(SuperAddress(first)),
-                               count << kSuperShift);
-  }
+  platform::PreferPages(At<void>(SuperAddress(first)), count << kSuperShift);
 }
 
-}  // namespace
-
-bool WindowIsFixed() {
-  // relaxed: set once before the first allocation.
-  return g_window.init.load(std::memory_order_relaxed) == 3;
-}
-
-size_t ClaimSupers(size_t count) {
-  if (count == 0 || count > kWindowSupers) return kNoSuper;
-  if (!WindowIsFixed() && !EnsureWindow()) return kNoSuper;
+size_t ClaimCharged(size_t count) {
   for (;;) {
     bool hints_work;
     {
@@ -210,10 +198,6 @@ size_t ClaimSupers(size_t count) {
     }
     const size_t first = ReserveRun(count);
     if (first == kNoSuper) return kNoSuper;
-    if (WindowIsFixed()) {
-      CountMapped(first, count);
-      return first;
-    }
     void* wanted = At<void>(SuperAddress(first));
     void* got = platform::Map(wanted, count << kSuperShift);
     if (got == wanted) {
@@ -235,8 +219,71 @@ size_t ClaimSupers(size_t count) {
   }
 }
 
+}  // namespace
+
+bool EnsureWindow() {
+  // acquire: pairs with the release below; `base` is set.
+  uint32_t state = g_window.init.load(std::memory_order_acquire);
+  if (HAK_UNLIKELY(state == 0 && hak_config.make_pool != nullptr)) {
+    hak_config.make_pool(hak_config.pool_begin, hak_config.pool_end);
+    // acquire: as above.
+    state = g_window.init.load(std::memory_order_acquire);
+  }
+  while (state < 2) {
+    // acquire on both: whoever makes the window sees a failed try's end.
+    if (state == 0 &&
+        g_window.init.compare_exchange_strong(
+            state, 1, std::memory_order_acquire, std::memory_order_acquire)) {
+      const uintptr_t base = ChooseBase();
+      ApplyConfig();
+      // relaxed: published by the release below.
+      if (base != 0) SetWindowBase(base);
+      // release: pairs with the acquires above.
+      g_window.init.store(base != 0 ? 2 : 0, std::memory_order_release);
+      platform::FutexWake(&g_window.init, 1 << 30);
+      return base != 0;
+    }
+    if (state == 1) platform::FutexWait(&g_window.init, 1);
+    // acquire: as above.
+    state = g_window.init.load(std::memory_order_acquire);
+  }
+  return true;
+}
+
+bool Charge(size_t bytes) {
+  const size_t last = hak_config.heap_limit - 1;  // of no limit: the largest
+  // relaxed, both: a sum with a bound; it orders nothing.
+  size_t sum = g_charged.load(std::memory_order_relaxed);
+  do {
+    if (sum + bytes - 1 > last) return false;
+  } while (!g_charged.compare_exchange_weak(sum, sum + bytes,
+                                            std::memory_order_relaxed));
+  return true;
+}
+
+void Uncharge(size_t bytes) { TakeFrom(g_charged, bytes); }
+
+bool GiveBack(void* address, size_t bytes) {
+  if (!kVariant.armour && hak_config.lazy_free != 0) {
+    return platform::DecommitLazily(address, bytes);
+  }
+  return platform::Decommit(address, bytes);
+}
+
+size_t ClaimSupers(size_t count) {
+  if (count == 0 || count > kWindowSupers) return kNoSuper;
+  if (!EnsureWindow() || WindowIsFixed()) return kNoSuper;
+  if (!Charge(count << kSuperShift)) return kNoSuper;
+  const size_t first = ClaimCharged(count);
+  if (first == kNoSuper) Uncharge(count << kSuperShift);
+  return first;
+}
+
 bool UnclaimSupers(size_t first, size_t count) {
-  if (WindowIsFixed()) return false;
+  {
+    LockHolder hold(g_window_lock);
+    if (g_window.runs >= kMaxRuns && RunsAdded(first, count) < 0) return false;
+  }
   if (!platform::Unmap(At<void>(SuperAddress(first)), count << kSuperShift)) {
     return false;
   }
@@ -244,22 +291,34 @@ bool UnclaimSupers(size_t first, size_t count) {
   g_window.mapped.fetch_sub(static_cast<uint32_t>(count),
                             std::memory_order_relaxed);
   GiveUpRun(first, count);
+  Uncharge(count << kSuperShift);
   return true;
 }
 
-bool MakeFixedWindow(uintptr_t base, size_t supers) {
+bool BeginFixedWindow(uintptr_t base) {
   uint32_t expected = 0;
   // acquire: as in EnsureWindow.
   if (!g_window.init.compare_exchange_strong(expected, 1,
                                              std::memory_order_acquire)) {
     return false;
   }
-  g_window.limit = static_cast<uint32_t>(supers);
-  // relaxed: published by the release below.
+  // relaxed: published by the release in OpenFixedWindow.
   SetWindowBase(base);
-  // release: pairs with the acquires in EnsureWindow.
-  g_window.init.store(3, std::memory_order_release);
   return true;
+}
+
+void OpenFixedWindow(const FixedSource* source) {
+  // relaxed, both: published by the release below.
+  g_min_dirty.store(kKeepAll, std::memory_order_relaxed);
+  g_fixed.store(source, std::memory_order_relaxed);
+  // release: pairs with the acquires in EnsureWindow.
+  g_window.init.store(2, std::memory_order_release);
+  platform::FutexWake(&g_window.init, 1 << 30);
+}
+
+const FixedSource* Fixed() {
+  // relaxed: whoever asks has passed EnsureWindow, or holds a block.
+  return g_fixed.load(std::memory_order_relaxed);
 }
 
 void LockWindowForFork() { g_window_lock.Acquire(); }

@@ -37,10 +37,10 @@ struct alignas(kHotPage) WindowState {
   // mapped, about to be, or an address that somebody else holds.
   uint32_t claim_hint;
   uint32_t misses;  // hints in a row that the kernel did not honour
-  uint32_t limit;   // SuperSlabs that may be mapped; 0: as many as there are
   std::atomic<uint32_t> high_water;  // no SuperSlab at or above was claimed
   std::atomic<uint32_t> mapped;      // SuperSlabs
   std::atomic<uint32_t> peak_mapped;
+  uint32_t runs;  // by g_window_lock: stretches of claimed SuperSlabs
   uint32_t padding;
   uint64_t claimed_low[4];  // claim bits of the first 256 SuperSlabs
   // Bit i: one of SuperSlabs 16i..16i+15 may have a slab in the pool.
@@ -97,19 +97,47 @@ inline SlabDescriptor* Descriptor(size_t slab_index) {
 
 inline constexpr size_t kNoSuper = ~size_t{0};
 
+// Makes the window, as the configuration says; at once if there is one. False:
+// no memory, try again next time. The caller holds no lock.
+[[nodiscard]] bool EnsureWindow();
+
+// hak_config.heap_limit: bytes that are about to be mapped, and that were
+// unmapped or could not be mapped. False: more than may be.
+[[nodiscard]] bool Charge(size_t bytes);
+void Uncharge(size_t bytes);
+
 // Maps `count` adjacent SuperSlabs and returns the index of the first, or
 // kNoSuper: no memory. The memory reads as zero. Makes system calls; the
 // caller holds no lock. Thread-safe.
 [[nodiscard]] size_t ClaimSupers(size_t count);
 
 // Unmaps what ClaimSupers gave, or a part of it. False: it is still mapped and
-// claimed. The slab map must say kReleased or kNeverOurs of it by now.
+// claimed (the kernel refuses, or it would be a hole too many). The slab map
+// must say kReleased or kNeverOurs of it by now.
 [[nodiscard]] bool UnclaimSupers(size_t first, size_t count);
 
-// The window becomes this range; nothing outside of it is ever mapped. False:
-// there is a window already. `base` is aligned to a SuperSlab.
-[[nodiscard]] bool MakeFixedWindow(uintptr_t base, size_t supers);
-bool WindowIsFixed();
+// Gives pages back, as the configuration says: True: they read as zero, or as
+// before where it says lazily.
+[[nodiscard]] bool GiveBack(void* address, size_t bytes);
+
+// ---- A window that is a buffer: alloc/wrap/pool.cc makes it, and there all
+// memory is free spans at first. Nothing in it is mapped or given back.
+struct FixedSource {
+  // Puts free memory into the pool of slabs. False: there is none.
+  bool (*add_slabs)();
+  // Makes free spans of free slabs. False: there are none.
+  bool (*add_spans)();
+  // Looks everywhere for slabs that are free and not in the pool of slabs.
+  void (*collect)();
+  // A live small block of a larger class than it should be. nullptr: none.
+  void* (*take_larger)(size_t bytes);
+};
+// False: there is a window already. Otherwise others wait until it is opened.
+[[nodiscard]] bool BeginFixedWindow(uintptr_t base);
+void OpenFixedWindow(const FixedSource* source);
+// nullptr: the window is no buffer, or there is none yet.
+const FixedSource* Fixed();
+inline bool WindowIsFixed() { return Fixed() != nullptr; }
 
 void LockWindowForFork();
 void UnlockWindowForFork(bool child);

@@ -129,6 +129,10 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
 TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
                                  Chain* out);
 
+// There is no memory for a slab: a live block of another class that has a free
+// one, if a sized free could not tell the difference. nullptr: there is none.
+[[nodiscard]] HAK_COLD void* TakeLarger(Heap& heap, size_t bytes);
+
 // Free blocks at multiples of `alignment`, of a class, from the heap's aligned
 // slabs.
 TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,

@@ -191,6 +191,19 @@ TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
   return {0, nullptr};
 }
 
+void* TakeLarger(Heap& heap, size_t bytes) {
+  if constexpr (kVariant.armour) return nullptr;
+  LockHolder hold(heap.lock);
+  for (unsigned c = ClassFor(bytes) + 1; c < kClasses; ++c) {
+    if (kVariant.sized_check && bytes <= UsableBytes(c - 1) / 2) break;
+    Chain chain;
+    if (TakeFromPartialLocked(heap, c, 1, &chain).count == 0) continue;
+    StoreHeader(chain.head, LiveToken(c));
+    return chain.head;
+  }
+  return nullptr;
+}
+
 TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
                              unsigned want, Chain* out) {
   // Slabs of other alignments share the list: look at a few.

@@ -14,8 +14,9 @@ namespace {
 
 using superslab::FreeBits;
 
-// What a sweep must promise to give back before it is worth the walk.
-constexpr size_t kMinSparse = size_t{128} << 10;
+// What a sweep must promise to give back before it is worth the walk: 128 KiB,
+// if the program is not configured otherwise.
+size_t MinSparse() { return superslab::Read(superslab::g_min_dirty) / 4; }
 
 // Are the blocks lo..hi all marked free?
 bool AllFree(const uint64_t* bits, unsigned lo, unsigned hi) {
@@ -35,6 +36,7 @@ uint16_t PurgeablePages(SlabDescriptor* slab) {
   const size_t page = platform::PageSize();
   const size_t stride = StrideBytes(slab);
   const size_t first = size_t{slab->first_units} * kUnit;
+  if (superslab::WindowIsFixed()) return 0;
   unsigned result = 0;
   for (unsigned p = 0; p < superslab::PagesPerSlab(); ++p) {
     if (((slab->clean_pages >> p) & 1) != 0) continue;
@@ -89,8 +91,8 @@ bool DecommitCleanRuns(SlabDescriptor* slab) {
     unsigned end = p;
     while (end < pages && ((slab->clean_pages >> end) & 1) != 0) ++end;
     if (end > p) {
-      done &= platform::Decommit(At<void>(SlabBase(slab) + p * page),
-                                 (end - p) * page);
+      done &= superslab::GiveBack(At<void>(SlabBase(slab) + p * page),
+                                  (end - p) * page);
     }
     p = end + 1;
   }
@@ -155,17 +157,17 @@ bool SweepIsDueLocked(Heap& heap) {
   const size_t sparse = SparseBytes(heap);
   if (sparse < heap.swept_floor) heap.swept_floor = sparse;
   if (heap.used_bytes > heap.swept_used) heap.swept_used = heap.used_bytes;
+  const size_t least = MinSparse();
   const size_t share = heap.used_bytes / 8;
   // The slack is the process's, not each heap's: no more of it here than goes
   // with what this heap has alive.
   const size_t slack = superslab::Slack();
   const size_t most = heap.used_bytes / 2;
   const size_t bound =
-      (share > kMinSparse ? share : kMinSparse) + (slack < most ? slack : most);
+      (share > least ? share : least) + (slack < most ? slack : most);
   // Half of the blocks are gone: pages that had to stay then may go now.
-  const bool due =
-      sparse - heap.swept_floor > bound ||
-      (sparse > kMinSparse && heap.used_bytes < heap.swept_used / 2);
+  const bool due = sparse - heap.swept_floor > bound ||
+                   (sparse > least && heap.used_bytes < heap.swept_used / 2);
   return due &&
          superslab::MayGiveBack(sparse - heap.swept_floor, heap.used_bytes);
 }

@@ -298,7 +298,10 @@ void* MallocSlow(size_t bytes) {
     // Before there is no memory: what this thread keeps back itself.
     FlushAllBins();
     superslab::Purge(0, 0);
-    if (!Refill(*heap, c, 1, &chain)) return nullptr;
+    if (!Refill(*heap, c, 1, &chain)) {
+      const superslab::FixedSource* fixed = superslab::Fixed();
+      return fixed != nullptr ? fixed->take_larger(bytes) : nullptr;
+    }
   }
   return InstallChain(c, chain);
 }

@@ -1,4 +1,4 @@
-// Box:   tiny.   Uses: platform, base.   Must not know: wrap, large.
+// Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
 // Holds: a reserved stretch of addresses and a bit for each 16 of them.
 // Locks: none; every change is one atomic operation on a word of bits.
 // Read next: alloc/wrap/armoured.cc
@@ -10,6 +10,7 @@
 
 #include "alloc/base/pointers.h"
 #include "alloc/base/variant.h"
+#include "alloc/superslab/window.h"
 #include "platform/die.h"
 #include "platform/page_source.h"
 
@@ -36,6 +37,7 @@ uintptr_t Base() {
   // relaxed: nothing is written behind the address.
   uintptr_t base = g_places.base.load(std::memory_order_relaxed);
   if (base != 0) return base;
+  if (!superslab::EnsureWindow() || superslab::WindowIsFixed()) return 0;
   void* fresh = platform::Reserve(kBytes);
   if (fresh == nullptr) return 0;
   // relaxed: as above; of two threads one keeps its stretch.

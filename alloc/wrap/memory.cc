@@ -18,6 +18,7 @@
 #include "alloc/tiny/small.h"
 #include "alloc/tiny/zero_size.h"
 #include "alloc/wrap/domain.h"
+#include "alloc/wrap/relief.h"
 #include "platform/die.h"
 #include "platform/libc_kind.h"
 #include "platform/page_source.h"
@@ -128,17 +129,19 @@ void* Aligned(size_t alignment, size_t bytes) {
   constexpr size_t kMost = kVariant.armour ? tiny::kMaxArmoured : kMaxSmall;
   if (alignment <= tiny::kUnit) return Malloc(bytes);
   if (bytes > kMaxBytes - alignment) return OutOfMemory();
-  void* block = nullptr;
-  if (alignment <= tiny::kMaxAlignment && bytes <= kMost) {
-    block = SmallAligned(alignment, bytes);
-  } else if (!kVariant.armour && alignment <= large::kUnitBytes &&
-             bytes - 1 < large::kMaxCachedBytes) {
-    block = large::AllocateCached(bytes, 0);
-  }
-  if (block == nullptr) {
-    block = large::Allocate(bytes, alignment).pointer;
-  }
-  return block != nullptr ? Sampled(block, bytes) : OutOfMemory();
+  unsigned tries = 0;
+  do {
+    void* block = nullptr;
+    if (alignment <= tiny::kMaxAlignment && bytes <= kMost) {
+      block = SmallAligned(alignment, bytes);
+    } else if (!kVariant.armour && alignment <= large::kUnitBytes &&
+               bytes - 1 < large::kMaxCachedBytes) {
+      block = large::AllocateCached(bytes, 0);
+    }
+    if (block == nullptr) block = large::Allocate(bytes, alignment).pointer;
+    if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
+  } while (Relieve(bytes, tries++));
+  return OutOfMemory();
 }
 
 // Can so many bytes have been asked of the block? Exact where it knows.
@@ -178,23 +181,27 @@ bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
 }  // namespace
 
 void* Slow::Malloc(size_t bytes) {
-  void* block = nullptr;
-  if (bytes <= kMaxSmall) {
-    if constexpr (kVariant.armour) {
-      tiny::InspectQuarantine(tiny::ClassFor(bytes));
-    }
-    block = tiny::MallocSlow(bytes);
-  } else if (bytes <= kMaxBytes) {
-    if constexpr (kVariant.armour) {
+  if (bytes > kMaxBytes) return OutOfMemory();
+  unsigned tries = 0;
+  do {
+    void* block;
+    if (bytes <= kMaxSmall) {
+      if constexpr (kVariant.armour) {
+        tiny::InspectQuarantine(tiny::ClassFor(bytes));
+      }
+      block = tiny::MallocSlow(bytes);
+    } else {
+      if (!kVariant.armour && HAK_LIKELY(bytes <= large::kMaxCachedBytes)) {
+        block = large::AllocateCached(bytes, large::kMaxColor);
+        if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
+      }
       // Small blocks have their code within; large ones elsewhere.
-      bytes -= tiny::kCodeBytes;
-    } else if (HAK_LIKELY(bytes <= large::kMaxCachedBytes)) {
-      block = large::AllocateCached(bytes, large::kMaxColor);
-      if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
+      const size_t code = kVariant.armour ? tiny::kCodeBytes : 0;
+      block = large::Allocate(bytes - code, tiny::kUnit).pointer;
     }
-    block = large::Allocate(bytes, tiny::kUnit).pointer;
-  }
-  return HAK_LIKELY(block != nullptr) ? Sampled(block, bytes) : OutOfMemory();
+    if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
+  } while (Relieve(bytes, tries++));
+  return OutOfMemory();
 }
 
 void Slow::Free(void* pointer) {
@@ -236,8 +243,12 @@ void* Calloc(size_t count, size_t size) {
     void* block = large::AllocateCached(bytes, large::kMaxColor);
     if (block != nullptr) return Sampled(memset(block, 0, bytes), bytes);
   }
-  const large::Block block = large::Allocate(bytes, tiny::kUnit);
-  if (block.pointer == nullptr) return OutOfMemory();
+  large::Block block = large::Allocate(bytes, tiny::kUnit);
+  if (HAK_UNLIKELY(block.pointer == nullptr)) {
+    // It knows what else can be done.
+    block = {Slow::Malloc(bytes), false};
+    if (block.pointer == nullptr) return nullptr;
+  }
   if (!block.zeroed) memset(block.pointer, 0, bytes);
   return Sampled(block.pointer, bytes);
 }

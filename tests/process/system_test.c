@@ -3,34 +3,12 @@
 //        mmap, munmap, madvise and futex otherwise, and no word on fds 1 and 2.
 // Read next: tests/stress/stress_test.c
 #include <pthread.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "tests/sandbox.h"
 #include "tests/support.h"
 
-// From linux/filter.h and linux/seccomp.h: musl comes without the kernel's
-// headers.
-typedef struct {
-  uint16_t code;
-  uint8_t jump_true, jump_false;
-  uint32_t value;
-} Instruction;
-typedef struct {
-  unsigned short length;
-  Instruction* code;
-} Program;
-enum {
-  kLoadWord = 0x20,
-  kJumpEqual = 0x15,
-  kReturn = 0x06,
-  kModeFilter = 1,
-  kAllThreads = 1,
-};
-static const uint32_t kKillProcess = 0x80000000u;
-static const uint32_t kAllow = 0x7fff0000u;
-
-enum { kMaxCalls = 40, kSlots = 4096, kThreads = 3 };
+enum { kSlots = 4096, kThreads = 3 };
 
 static void Churn(uint64_t seed, long operations, unsigned bits) {
   static __thread unsigned char* blocks[kSlots];
@@ -47,22 +25,6 @@ static void Churn(uint64_t seed, long operations, unsigned bits) {
     free(blocks[i]);
     blocks[i] = NULL;
   }
-}
-
-// Kills the process at every system call that is not in the list.
-static bool Allow(const int* calls, size_t count) {
-  Instruction code[kMaxCalls + 3];
-  size_t at = 0;
-  code[at++] = (Instruction){kLoadWord, 0, 0, 0};  // the call's number
-  for (size_t i = 0; i < count; ++i) {
-    const uint8_t to_allow = (uint8_t)(count - i);
-    code[at++] = (Instruction){kJumpEqual, to_allow, 0, (uint32_t)calls[i]};
-  }
-  code[at++] = (Instruction){kReturn, 0, 0, kKillProcess};
-  code[at++] = (Instruction){kReturn, 0, 0, kAllow};
-  const Program program = {(unsigned short)at, code};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
-  return syscall(SYS_seccomp, kModeFilter, kAllThreads, &program) == 0;
 }
 
 // fd 9 of a child: the pipe to the parent.
@@ -114,7 +76,7 @@ static void Steady(void) {
   Random r = {3};
   for (long i = 0; i < 5000000; ++i) {
     if (i == 3000000) {
-      if (!Allow(kCalls, sizeof kCalls / sizeof kCalls[0])) {
+      if (!SandboxAllow(kCalls, sizeof kCalls / sizeof kCalls[0])) {
         Say('n');
         _exit(0);
       }
@@ -193,7 +155,7 @@ static void Sandboxed(void) {
       _exit(6);
     }
   }
-  if (!Allow(kCalls, sizeof kCalls / sizeof kCalls[0])) {
+  if (!SandboxAllow(kCalls, sizeof kCalls / sizeof kCalls[0])) {
     Say('n');
     _exit(0);
   }

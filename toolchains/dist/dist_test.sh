@@ -25,14 +25,14 @@ fail() {
 # cc[] and cxx[]: a compiler that the user has.
 cc=("${triplet}-gcc-12")
 cxx=("${triplet}-g++-12")
-programs=(hello lines seeing image profile cxx)
+programs=(hello lines seeing image pool profile cxx)
 if [[ "${libc}" == musl ]]; then
   # What musl-gcc does, which Debian has for one architecture only.
   gcc_include="$("${cc[0]}" -print-file-name=include)"
   musl="${cpu}-linux-musl"
   cc+=(-nostdinc -isystem "/usr/include/${musl}" -isystem "${gcc_include}"
     "-B/usr/lib/${musl}" "-L/usr/lib/${musl}")
-  programs=(hello lines seeing image profile)
+  programs=(hello lines seeing image pool profile)
 fi
 
 # Tests that PROGRAM prints what it must and has no part of libc's heap.
@@ -43,6 +43,7 @@ expect() {
     lines*) wanted="lines, ${variant}" ;;
     image*) wanted=image ;;
     profile*) wanted=profile ;;
+    pool*) wanted=pool ;;
     cxx*) wanted=c++ ;;
     seeing*) wanted=seeing ;;
   esac
@@ -82,6 +83,7 @@ link_by_hand() {
     [[ "${program}" != seeing ]] || archive=("${H}/lib/libhakmem_see.a")
     [[ "${program}" != image ]] || object=("${H}/lib/hakmem_dump.o")
     [[ "${program}" != profile ]] || object=("${H}/lib/hakmem_profile.o")
+    [[ "${program}" != pool ]] || object=("${H}/lib/hakmem_pool.o")
   fi
   for mode in -static -static-pie; do
     "${compile[@]}" "${mode}" ${object[@]+"${object[@]}"} "${H}/lib/hakmem.o" \
@@ -93,6 +95,7 @@ link_by_hand() {
   [[ "${program}" != cxx ]] || package=hakmem_new
   [[ "${program}" != image ]] || package=hakmem_dump
   [[ "${program}" != profile ]] || package=hakmem_profile
+  [[ "${program}" != pool ]] || package=hakmem_pool
   # shellcheck disable=SC2046  # the words of pkg-config are words
   "${compile[@]}" -static $(pkg-config --static --cflags --libs "${package}") \
     -o "${work}/${program}-pkgconfig"
@@ -132,7 +135,7 @@ check_object() {
     grep -vxF -f <(nm -u "${H}/lib/libhakmem_see.a" | awk '{ print $2 }') |
     grep -vE '^(__wrap_|hak_|hakmem_(marker|mode)_|__malloc_)' || true)"
   # And what the other objects look into.
-  extra="$(grep -vxF -f <(nm -u "${H}/lib/"hakmem_{dump,profile}.o |
+  extra="$(grep -vxF -f <(nm -u "${H}/lib/"hakmem_{dump,pool,profile}.o |
     awk '{ print $2 }') <<< "${extra}" || true)"
   if [[ "${variant}" != checked ]]; then
     # Each wrapper under its plain name, too, and nothing more.
@@ -182,7 +185,8 @@ check_prunes() {
 
 for file in include/hakmem.h LICENSE README lib/hakmem.o lib/hakmem_new.o \
   lib/hakmem_crash.o lib/libhakmem_see.a lib/hakmem_dump.o \
-  lib/hakmem_profile.o bin/hakmem-view share/hakmem/hakmem.py; do
+  lib/hakmem_pool.o lib/hakmem_profile.o bin/hakmem-view \
+  share/hakmem/hakmem.py; do
   [[ -s "${H}/${file}" ]] || fail "${file} is missing"
 done
 if grep -rlE '@[A-Z_]+@' "${H}" --include=* -I; then

@@ -7,6 +7,7 @@
 # hakmem::hakmem_crash    that, and crashes are reported on stderr
 # hakmem::hakmem_dump     that, and hak_dump
 # hakmem::hakmem_profile  that, and hak_profile_*
+# hakmem::hakmem_pool     malloc with hak_init_pool, HAK_POOL
 #
 # enable_testing()
 # hakmem_closed_test(daemon_closed daemon)  # see hakmem-check.cmake
@@ -35,7 +36,8 @@ set_target_properties(hakmem::hakmem_new PROPERTIES
   INTERFACE_LINK_LIBRARIES
     "${_hakmem_root}/lib/hakmem_new.o;hakmem::hakmem")
 
-foreach(_hakmem_extra hakmem_crash hakmem_dump hakmem_profile)
+foreach(_hakmem_extra hakmem_crash hakmem_dump hakmem_pool
+                       hakmem_profile)
   add_library(hakmem::${_hakmem_extra} INTERFACE IMPORTED)
   set_target_properties(hakmem::${_hakmem_extra} PROPERTIES
     INTERFACE_LINK_LIBRARIES
