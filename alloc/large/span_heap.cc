@@ -163,8 +163,7 @@ bool Grow(size_t units) {
   LockHolder hold(g_state.lock);
   MarkSlabs(first, count, superslab::kLarge);
   FreeLocked(static_cast<Unit>(first * kUnitsPerSuper),
-             static_cast<uint32_t>(count * kUnitsPerSuper),
-             SpanState::kClean);
+             static_cast<uint32_t>(count * kUnitsPerSuper), SpanState::kClean);
   return true;
 }
 
@@ -295,10 +294,14 @@ void PurgeSpansTo(size_t keep, bool unmap_all) {
 SpanResult AcquireSpan(size_t units, size_t align_units) {
   if (units == 0 || units + align_units > kMaxUnits) return {0, false};
   for (;;) {
+    SpanResult result;
     {
       LockHolder hold(g_state.lock);
-      const SpanResult result = TakeLocked(units, align_units);
-      if (result.unit != 0) return result;
+      result = TakeLocked(units, align_units);
+    }
+    if (result.unit != 0) {
+      superslab::GiveBackForGrowth();
+      return result;
     }
     if (!Grow(units + align_units - 1)) return {0, false};
   }

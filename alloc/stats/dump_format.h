@@ -52,13 +52,14 @@ struct RecordHeader {
 };
 
 // The numbers of struct hak_stats, in its order.
-inline constexpr unsigned kTotalCount = 16;
+inline constexpr unsigned kTotalCount = 19;
 inline constexpr const char* kTotalNames[kTotalCount] = {
     "live",         "cached",          "committed",
     "dirty",        "mapped",          "peak_mapped",
     "purged",       "metadata",        "large_blocks",
     "large_bytes",  "huge_blocks",     "huge_bytes",
     "heaps",        "slabs_from_pool", "slabs_from_mapping",
+    "live_blocks",  "cached_blocks",   "purges",
     "foreign_frees"};
 struct Totals {
   uint64_t value[kTotalCount];

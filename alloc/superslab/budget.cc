@@ -138,4 +138,17 @@ void PurgeToBound() {
   } while (Read(g_budget.purged) != before);
 }
 
+void PurgeForGrowth() {
+  // Not in crumbs: a system call each time would cost more than it gives.
+  constexpr size_t kAtLeast = size_t{256} << 10;
+  const size_t bound = BaseBound();
+  const size_t dirty = Read(g_budget.dirty);
+  // A little more, for what does not fit where it is free.
+  const size_t most = Read(g_budget.peak) / 8 * 9 + bound;
+  const size_t beyond = Less(Read(g_budget.live) + dirty, most);
+  if (beyond < kAtLeast) return;
+  const size_t keep = Less(dirty, beyond);
+  Purge(keep > bound ? keep : bound, 1);
+}
+
 }  // namespace hakmem::superslab

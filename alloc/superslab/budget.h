@@ -74,11 +74,12 @@ inline size_t Slack() {
 }
 
 // What may stay dirty, as long as giving back costs next to nothing.
-inline size_t DirtyBound() {
+inline size_t BaseBound() {
   const size_t share = Read(g_budget.live) / 8;
   const size_t least = Read(g_min_dirty);
-  return (share > least ? share : least) + Slack();
+  return share > least ? share : least;
 }
+inline size_t DirtyBound() { return BaseBound() + Slack(); }
 inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
 
 // Giving back costs more than it gives in a program whose memory goes up and
@@ -106,6 +107,13 @@ void Purge(size_t keep, size_t keep_supers);
 HAK_COLD void PurgeToBound();
 inline void PurgeIfOverBudget() {
   if (HAK_UNLIKELY(OverBudget())) PurgeToBound();
+}
+
+// Clean pages were just taken. More memory than ever was live is not needed:
+// for what is taken beyond it, what lies idle is given back.
+HAK_COLD void PurgeForGrowth();
+inline void GiveBackForGrowth() {
+  if (HAK_UNLIKELY(Read(g_budget.dirty) > BaseBound())) PurgeForGrowth();
 }
 
 }  // namespace hakmem::superslab

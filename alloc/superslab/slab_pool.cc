@@ -261,6 +261,7 @@ SlabDescriptor* AcquireSlab() {
     Count(mapped ? g_pool.from_mapping : g_pool.from_pool);
     const size_t dirty = DirtyBytes(slab);
     TakeFrom(g_budget.dirty, dirty);
+    if (dirty == 0) GiveBackForGrowth();
     return slab;
   }
 }

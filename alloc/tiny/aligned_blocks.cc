@@ -14,14 +14,18 @@ namespace hakmem::tiny {
 namespace {
 
 // One of the first blocks of a bin, if it lies at a multiple of `alignment`.
-void* TakeCachedAligned(unsigned c, size_t alignment) {
+// Where sizes are checked a block of a larger class than `bytes` asks for must
+// be of an aligned slab, by which the check knows it.
+void* TakeCachedAligned(unsigned c, size_t alignment, size_t bytes) {
+  const bool any = !kVariant.sized_check || c == ClassFor(bytes);
   constexpr int kTries = 4;
   void* before = nullptr;
   void* block = t_cache.head[c];
   for (int i = 0; i < kTries && block != nullptr; ++i) {
     if (LoadHeader(block) != FreeToken(c)) ReportDamagedFreeBlock(block);
     void* next = LoadLink(block);
-    if ((AddressOf(static_cast<char*>(block)) & (alignment - 1)) == 0) {
+    if ((AddressOf(static_cast<char*>(block)) & (alignment - 1)) == 0 &&
+        (any || IsAligned(block))) {
       if (before == nullptr) {
         t_cache.head[c] = next;
       } else {
@@ -61,7 +65,7 @@ void* AllocateAligned(size_t alignment, size_t bytes) {
   constexpr unsigned kBatch = 8;
   const AlignedShape shape = ShapeFor(alignment, bytes);
   const unsigned c = shape.size_class;
-  if (void* block = TakeCachedAligned(c, alignment)) return block;
+  if (void* block = TakeCachedAligned(c, alignment, bytes)) return block;
   Heap* heap = OwnHeap();
   const unsigned want = heap != nullptr && !kVariant.armour ? kBatch : 1;
   if (heap == nullptr) heap = SharedHeap();

@@ -121,9 +121,10 @@ class Heap:
         self.lock = (self.symbols[LOCK_SYMBOL][1] + 7) // 8 * 8
         self.window = self.address(WINDOW_SYMBOL)
         self.base = words(self.address(BASE_SYMBOL), 1)[0]
-        counts = words(self.window + COUNTS, 7, "I")
-        self.supers = 0 if self.base >> 63 else min(counts[4], SUPERS)
-        self.mapped, self.peak = counts[5] * SUPER, counts[6] * SUPER
+        # {init, claim_hint, misses, high_water, mapped, peak_mapped, ...}
+        counts = words(self.window + COUNTS, 6, "I")
+        self.supers = 0 if self.base >> 63 else min(counts[3], SUPERS)
+        self.mapped, self.peak = counts[4] * SUPER, counts[5] * SUPER
         self.map = read(self.window + MAP, max(self.supers * SLABS, 1))
         self.table = [words(self.window + TABLE + 16 * (SUPERS - 1 - i), 2)
                       for i in range(self.supers)]
