@@ -40,14 +40,27 @@ struct State {
   std::atomic<Unit> barred{0};
   std::atomic<size_t> detained_spans{0};
   std::atomic<size_t> detained_bytes{0};
+  std::atomic<size_t> front_units{0};
 };
 HAK_CONSTINIT State g_state;
 
 // Where a span's free neighbours' links would be: of a used one the bytes
-// behind the block, and the units of its guard.
+// behind the block, and what lies around it.
 uint32_t& TailOf(Unit unit) { return MetaOf(unit).next[unit % kUnitsPerSuper]; }
-uint32_t& GuardOf(Unit unit) {
+uint32_t& AroundOf(Unit unit) {
   return MetaOf(unit).prev[unit % kUnitsPerSuper];
+}
+constexpr uint32_t kGuardBehind = 1;  // its last page, without access
+constexpr uint32_t kUnitInFront = 2;  // the unit before it, to be another
+bool IsGuarded(Unit unit) { return (AroundOf(unit) & kGuardBehind) != 0; }
+
+// With small pages a guarded block has one in front of it, too. That unit is a
+// span of its own as long as the block's is in use.
+uint32_t FrontUnits(bool guarded, size_t alignment) {
+  return guarded && alignment <= platform::kCacheLine &&
+                 platform::PageSize() == kUnitBytes
+             ? 1
+             : 0;
 }
 
 // Units that hold a whole page wherever they begin.
@@ -60,8 +73,8 @@ uintptr_t PageBefore(Unit end) {
 }
 // The end of what a block of the span may use.
 uintptr_t EndOf(Unit unit, SpanTag tag) {
-  return GuardOf(unit) != 0 ? PageBefore(unit + tag.units)
-                            : UnitAddress(unit + tag.units);
+  return IsGuarded(unit) ? PageBefore(unit + tag.units)
+                         : UnitAddress(unit + tag.units);
 }
 
 // Whole pages of the span, the guard among them.
@@ -101,13 +114,26 @@ void ZeroContent(Unit unit, SpanTag tag) {
   memset(At<void>(start), 0, EndOf(unit, tag) - start);
 }
 
+// The span together with the unit in front of it.
+Unit Whole(Unit unit, SpanTag tag) {
+  if ((AroundOf(unit) & kUnitInFront) == 0) return unit;
+  superslab::TakeFrom(g_state.front_units, 1);
+  WriteTag(unit, {SpanState::kInner, 0, 0});
+  WriteTag(unit - 1, {tag.state, 0, tag.units + 1});
+  return unit - 1;
+}
+
 // Out of quarantine, to the free spans.
 void Leave(Unit unit) {
   const SpanTag tag = ReadTag(unit);
   const size_t bytes = size_t{tag.units} << kUnitShift;
-  const bool guarded = GuardOf(unit) != 0;
+  const bool guarded = IsGuarded(unit);
   if (guarded) {
-    const Pages pages = PagesOf(unit, tag);
+    Pages pages = PagesOf(unit, tag);
+    if ((AroundOf(unit) & kUnitInFront) != 0) {
+      pages.start = static_cast<char*>(pages.start) - kUnitBytes;
+      pages.bytes += kUnitBytes;
+    }
     // Memory that can be written to counts for RLIMIT_DATA: at the limit it is
     // tried again when memory is out.
     if (!platform::Permit(pages.start, pages.bytes)) {
@@ -124,7 +150,8 @@ void Leave(Unit unit) {
   }
   superslab::TakeFrom(g_state.detained_spans, 1);
   superslab::TakeFrom(g_state.detained_bytes, bytes);
-  ReleaseSpan(unit, guarded ? SpanState::kClean : SpanState::kDirty);
+  ReleaseSpan(Whole(unit, tag),
+              guarded ? SpanState::kClean : SpanState::kDirty);
 }
 
 void Enter(Ring& ring, Unit unit, SpanTag tag) {
@@ -198,43 +225,69 @@ void ReportOverflow(const void* block, const char* kind) {
   platform::Die(line);
 }
 
-void* AllocateArmoured(size_t bytes, size_t alignment) {
-  (void)DrawSecret();
-  const bool lines = alignment <= platform::kCacheLine;
-  const size_t need = bytes + (lines ? kHead : 0) + kTail;
-  // In a pool nothing changes its access.
-  const bool guarded = bytes >= kGuardFrom && superslab::EnsureWindow() &&
-                       !superslab::WindowIsFixed();
-  const uint32_t guard = guarded ? GuardUnits() : 0;
-  const uint32_t units =
-      static_cast<uint32_t>((need + kUnitBytes - 1) >> kUnitShift) + guard;
-  const SpanResult span =
-      AcquireSpan(units, alignment > kUnitBytes ? alignment >> kUnitShift : 1);
-  if (span.unit == 0) return nullptr;
-  SpanTag tag{SpanState::kUsed, 0, units};
-  GuardOf(span.unit) = 0;
+namespace {
+
+// A span whose memory is zero, its guards in place. 0: no memory.
+Unit AcquireGuarded(uint32_t units, size_t align_units, uint32_t front,
+                    bool guarded) {
+  const SpanResult span = AcquireSpan(units + front, align_units);
+  if (span.unit == 0) return 0;
+  const Unit unit = span.unit + front;
+  const SpanTag tag{SpanState::kUsed, 0, units};
   const uintptr_t start = UnitAddress(span.unit);
   if (superslab::WindowIsFixed() && !span.zeroed) {
-    ZeroContent(span.unit, tag);  // a buffer may hold anything
-  } else if (!span.zeroed &&
-             !IsZeroRange(At<void>(start), size_t{units} << kUnitShift)) {
+    AroundOf(unit) = 0;
+    ZeroContent(unit, tag);  // a buffer may hold anything
+  } else if (!span.zeroed && !IsZeroRange(At<void>(start), size_t{units + front}
+                                                               << kUnitShift)) {
     platform::Line line;
     line.Text("hakmem: write after free in ").Hex(start).Text(" (Large)");
     platform::Die(line);
   }
-  if (guard != 0 && TakeGuard(span.unit, tag)) GuardOf(span.unit) = guard;
-  const uintptr_t end = EndOf(span.unit, tag);
+  WriteTag(unit, tag);
+  AroundOf(unit) = guarded && TakeGuard(unit, tag) ? kGuardBehind : 0;
+  if (front != 0) {
+    superslab::AddTo(g_state.front_units, front);
+    WriteTag(span.unit, {SpanState::kBusy, 0, front});
+    AroundOf(unit) |= kUnitInFront;
+    if (IsGuarded(unit)) (void)platform::Forbid(At<void>(start), kUnitBytes);
+  }
+  return unit;
+}
+
+}  // namespace
+
+void* AllocateArmoured(size_t bytes, size_t alignment) {
+  (void)DrawSecret();
+  const bool lines = alignment <= platform::kCacheLine;
+  // In a pool nothing changes its access.
+  const bool guarded = bytes >= kGuardFrom && superslab::EnsureWindow() &&
+                       !superslab::WindowIsFixed();
+  const uint32_t front = FrontUnits(guarded, alignment);
+  // Between two guards there need not be canaries.
+  const size_t need = front != 0 ? bytes : bytes + (lines ? kHead : 0) + kTail;
+  const uint32_t units =
+      static_cast<uint32_t>((need + kUnitBytes - 1) >> kUnitShift) +
+      (guarded ? GuardUnits() : 0);
+  const Unit unit = AcquireGuarded(
+      units, alignment > kUnitBytes ? alignment >> kUnitShift : 1, front,
+      guarded);
+  if (unit == 0) return nullptr;
+  SpanTag tag{SpanState::kUsed, 0, units};
+  const uintptr_t start = UnitAddress(unit);
+  const uintptr_t end = EndOf(unit, tag);
   if (lines) {
-    const size_t most = (end - kTail - bytes - start) / platform::kCacheLine;
+    const size_t room = end - start - bytes - (front != 0 ? 0 : kTail);
+    const size_t most = room / platform::kCacheLine;
     tag.color = static_cast<uint8_t>(most < kMaxColor ? most : kMaxColor);
   }
   const uintptr_t block = start + tag.color * platform::kCacheLine;
   const size_t tail = end - block - bytes;
-  TailOf(span.unit) = static_cast<uint32_t>(tail);
-  if (lines) WriteCanaries(At<void>(block - kHead), kHead);
+  TailOf(unit) = static_cast<uint32_t>(tail);
+  if (tag.color != 0) WriteCanaries(At<void>(block - kHead), kHead);
   WriteCanaries(At<void>(block + bytes),
                 tail < kMostCanaries ? tail : kMostCanaries);
-  WriteTag(span.unit, tag);
+  WriteTag(unit, tag);
   return At<void>(block);
 }
 
@@ -256,7 +309,7 @@ void FreeArmoured(void* pointer, Unit unit, SpanTag tag) {
     line.Text(" (Large): written before its first byte");
     platform::Die(line);
   }
-  if (GuardOf(unit) != 0) {
+  if (IsGuarded(unit)) {
     Bury(unit, tag);
     Enter(g_state.guarded, unit, tag);
   } else {
@@ -298,7 +351,8 @@ void EmptyQuarantine() {
 
 Detained CountQuarantine() {
   return {superslab::Read(g_state.detained_spans),
-          superslab::Read(g_state.detained_bytes)};
+          superslab::Read(g_state.detained_bytes),
+          superslab::Read(g_state.front_units)};
 }
 
 }  // namespace hakmem::large

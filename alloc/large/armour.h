@@ -6,9 +6,10 @@
 //   ^ first unit  64    ^ the block                     >= 16
 //
 // A block lies as near to its guard as 64-byte lines allow. From kGuardFrom
-// bytes on it has one, and when it is freed its pages go back to the kernel and
-// all access to them is taken away; shorter ones are zeroed. Both kinds stay in
-// quarantine for a while.
+// bytes on it has one, and on 4 KiB pages another in front, so that one of
+// whole pages has no room for canaries, nor needs any. When it is freed its
+// pages go back to the kernel and all access to them is taken away; shorter
+// ones are zeroed. Both kinds stay in quarantine for a while.
 
 #ifndef HAKMEM_ALLOC_LARGE_ARMOUR_H_
 #define HAKMEM_ALLOC_LARGE_ARMOUR_H_
@@ -38,10 +39,11 @@ void FreeArmoured(void* pointer, Unit unit, SpanTag tag);
 
 // Memory is out, or all of it is wanted back.
 void EmptyQuarantine();
-// What is in quarantine: gauges.
+// What is in quarantine, and units in front of spans: gauges.
 struct Detained {
   size_t spans;
   size_t bytes;
+  size_t front_units;
 };
 Detained CountQuarantine();
 

@@ -99,8 +99,13 @@ Block Armoured(size_t bytes, size_t alignment) {
   void* block = ArmouredOnce(bytes, alignment);
   if (block == nullptr) {
     // Before there is no memory: whatever is free elsewhere.
-    FlushThread();
-    superslab::Purge(0, 0);
+    // What is unmapped lets the kernel give access back to more of it.
+    size_t detained;
+    do {
+      detained = CountQuarantine().spans;
+      FlushThread();
+      superslab::Purge(0, 0);
+    } while (CountQuarantine().spans < detained);
     block = ArmouredOnce(bytes, alignment);
   }
   return {block, true};

@@ -22,21 +22,22 @@ HAK_INLINE void PushToBin(void* block, unsigned c) {
 }  // namespace
 
 void FreeUndetained(void* block, unsigned c) {
-  {
-    ZeroSlot(block, kStride[c]);
-    // Its next one may.
-    if (MayCache()) t_quarantine.Seed(g_secret);
-    PushToBin(block, c);
-    if (t_cache.room[c] < 0) FlushSlow(c);
-  }
+  ZeroSlot(block, kStride[c]);
+  // Its next one may.
+  if (MayCache()) t_quarantine.Seed(g_secret);
+  PushToBin(block, c);
+  if (t_cache.room[c] < 0) FlushSlow(c);
 }
 
 void InspectQuarantine(unsigned c) {
-  {
-    t_quarantine.ForEach(c, [c](void* block) {
-      if (!IsZeroSlot(block, kStride[c])) ReportWriteAfterFree(block);
+  const auto inspect = [](unsigned one) {
+    t_quarantine.ForEach(one, [one](void* block) {
+      if (!IsZeroSlot(block, kStride[one])) ReportWriteAfterFree(block);
     });
-  }
+  };
+  inspect(c);
+  // And where something was freed just now.
+  if (t_quarantine.last() != c) inspect(t_quarantine.last());
 }
 
 void EmptyQuarantine() {

@@ -56,6 +56,7 @@ class Quarantine {
     const ArmourClass armour = kArmour.of[c];
     // Multiplied and added to: good enough, and three instructions.
     order_ = order_ * 0x5851F42D4C957F2Du + 0x14057B7EF767814Fu;
+    last_ = static_cast<uint8_t>(c);
     void** const places = slots_ + armour.first;
     void*& any = places[(order_ >> 48) & armour.mask];
     void* const out = any;
@@ -69,6 +70,8 @@ class Quarantine {
     oldest = out;
     return leaves;
   }
+  // The class of the block that came last.
+  unsigned last() const { return last_; }
   // Before the first block comes.
   void Seed(uint64_t secret) { order_ += secret; }
 
@@ -102,6 +105,7 @@ class Quarantine {
   uint64_t order_ = 0;
   void* slots_[kArmour.places] = {};
   uint8_t turn_[kClasses] = {};
+  uint8_t last_ = 0;
 };
 
 }  // namespace hakmem::tiny

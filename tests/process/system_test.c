@@ -67,8 +67,8 @@ static int RunSilent(void (*body)(void), char* said, size_t size) {
   return status;
 }
 
-// ---- A steady loop makes no system call at all, once the heap has learned that
-// it is one.
+// ---- A steady loop makes no system call at all, once the heap has learned
+// that it is one.
 
 static void Steady(void) {
   static unsigned char* blocks[kSlots];
