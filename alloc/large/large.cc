@@ -237,7 +237,11 @@ Counts ReadCounts() {
   if constexpr (kVariant.armour) {
     // Read a moment later: it may have become more than there was.
     const Detained detained = CountQuarantine();
-    const size_t bytes = spans.used_units << kUnitShift;
+    // Gauges of two moments may contradict each other.
+    const size_t units = spans.used_units > detained.front_units
+                             ? spans.used_units - detained.front_units
+                             : 0;
+    const size_t bytes = units << kUnitShift;
     return {spans.used_spans > detained.spans
                 ? spans.used_spans - detained.spans
                 : 0,

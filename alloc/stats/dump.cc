@@ -113,12 +113,11 @@ void PutHeader(Image& image) {
 void PutTotals(Image& image, uint64_t foreign_frees) {
   Totals t;
   Read(&t);
-  const dump::Totals totals = {{t.live, t.cached, t.committed, t.dirty,
-                                t.mapped, t.peak_mapped, t.purged, t.metadata,
-                                t.large_blocks, t.large_bytes, t.huge_blocks,
-                                t.huge_bytes, t.heaps, t.slabs_from_pool,
-                                t.slabs_from_mapping, t.live_blocks,
-                                t.cached_blocks, t.purges, foreign_frees}};
+  const dump::Totals totals = {
+      {t.live, t.cached, t.committed, t.dirty, t.mapped, t.peak_mapped,
+       t.purged, t.metadata, t.large_blocks, t.large_bytes, t.huge_blocks,
+       t.huge_bytes, t.heaps, t.slabs_from_pool, t.slabs_from_mapping,
+       t.live_blocks, t.cached_blocks, t.purges, foreign_frees}};
   image.Record1(dump::kTotals, totals);
   image.Head(dump::kClasses, sizeof(dump::ClassTotals) * tiny::kClasses);
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
