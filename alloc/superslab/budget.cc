@@ -114,7 +114,7 @@ void NotePurged(size_t bytes) {
 }
 
 bool MayGiveBack(size_t bytes, size_t live) {
-  if (bytes > live / 2 && Read(g_budget.grown) >= bytes) return true;
+  if (bytes > live && Read(g_budget.grown) >= bytes) return true;
   return TimeAllows();
 }
 

@@ -88,6 +88,8 @@ struct Heap {
   Heap* next_idle = nullptr;
   uint32_t id = 0;
   uint8_t kept = 0;  // slabs with kKept
+  // When its thread last asked it for blocks. relaxed: a hint.
+  std::atomic<uint64_t> awake_at{0};
   SlabDescriptor* partial[kClasses] = {};
   SlabDescriptor* aligned[kClasses] = {};
   SlabDescriptor* full = nullptr;

@@ -33,9 +33,18 @@ void NotifyOwner(Heap& heap, SlabDescriptor* slab) {
   }
 }
 
+// Who asked for blocks within a millisecond will ask again and find the slab.
+bool IsAwake(const Heap& heap) {
+  constexpr uint64_t kMillisecond = 1 << 20;
+  // relaxed: a hint.
+  return platform::Now() - heap.awake_at.load(std::memory_order_relaxed) <
+         kMillisecond;
+}
+
 // The owner may be asleep for ever: settle the slab for it, so that its memory
 // comes back now. An owner that holds its lock is awake and left alone.
 void HelpOwner(Heap& heap, SlabDescriptor* slab) {
+  if (IsAwake(heap)) return;
   if (!heap.lock.TryAcquire()) return;
   bool sweep = false;
   DrainNotifyLocked(heap);

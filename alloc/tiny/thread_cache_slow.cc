@@ -24,13 +24,14 @@ namespace {
 // A bin holds at most this, in bytes and in blocks: an idle thread's cache
 // must not pin the pages of a heap that has gone.
 constexpr size_t kBinBytes = size_t{32} << 10;
-constexpr unsigned kBinBlocks = 1024;
+constexpr unsigned kBinBlocks = 2048;
 constexpr unsigned kMinLimit = 8;
 // So many flushes without a refill in between: the class is only freed.
 constexpr uint8_t kManyFlushes = 4;
 
 constexpr unsigned MaxLimit(unsigned size_class) {
-  const size_t blocks = kBinBytes / kStride[size_class];
+  const size_t stride = kStride[size_class];
+  const size_t blocks = (stride <= 64 ? 2 * kBinBytes : kBinBytes) / stride;
   return blocks > kBinBlocks ? kBinBlocks
          : blocks < 4        ? 4u
                              : static_cast<unsigned>(blocks);
@@ -131,13 +132,20 @@ class RemoteGroups {
 
 void ReturnRemote(void* list, Heap* mine) {
   RemoteGroups groups(mine);
+  SlabDescriptor* slab = nullptr;
   while (list != nullptr) {
     void* block = list;
-    list = LoadLink(block);
-    SlabDescriptor* slab = SlabOfCached(block);
-    if (!IsBlockStart(slab, AddressOf(static_cast<char*>(block)))) {
+    const uintptr_t address = AddressOf(static_cast<char*>(block));
+    // What was freed in a row mostly lies in one slab, which is known then.
+    if (slab == nullptr ||
+        (address ^ SlabBase(slab)) >> superslab::kSlabShift != 0 ||
+        LoadHeader(block) != static_cast<int8_t>(slab->token + kFreeBias)) {
+      slab = SlabOfCached(block);
+    }
+    if (HAK_UNLIKELY(!IsBlockStart(slab, address))) {
       ReportBadPointer(block, "free");
     }
+    list = LoadLink(block);
     groups.Add(slab, block);
   }
 }
@@ -241,6 +249,8 @@ void* InstallChain(unsigned c, const Chain& chain) {
 // Blocks of a class from the heap, from an orphan, or from a fresh slab.
 bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   TakeResult result;
+  // relaxed: a hint.
+  heap.awake_at.store(platform::Now(), std::memory_order_relaxed);
   {
     LockHolder hold(heap.lock);
     DrainNotifyLocked(heap);
@@ -329,7 +339,9 @@ HAK_NOINLINE void FlushSlow(size_t size_class) {
       if (limit < floor) limit = floor;
     }
     if (!may_cache) limit = 0;
-    FlushBin(c, limit / 2, policy.flushes < kManyFlushes);
+    // Of a class that is only freed nothing is kept: nobody would take it.
+    const bool in_use = policy.flushes < kManyFlushes;
+    FlushBin(c, in_use ? limit / 2 : 0, in_use);
     SetLimit(c, limit);
   }
   PublishCached(c);

@@ -34,7 +34,7 @@ static void FillAndFree(size_t n, size_t count) {
   // CheckZero takes and gives in a hurry may still be there.
   if (!OnHardened()) CHECK_LE(stats.dirty, stats.live / 8 + 4 * MIB);
   if (HasSmaps() && !OnHardened() && n > 10000) {
-    CHECK_GE(MappingKib(blocks[0], "LazyFree"), 256);
+    CHECK_GE(MappingKib(blocks[0], "LazyFree"), 16);
     CHECK(!MappingHas(blocks[0], "VmFlags", " hg"));
   }
   for (size_t i = 0; i < count; i += 8) free(blocks[i]);
