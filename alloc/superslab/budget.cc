@@ -143,8 +143,9 @@ void PurgeForGrowth() {
   constexpr size_t kAtLeast = size_t{256} << 10;
   const size_t bound = BaseBound();
   const size_t dirty = Read(g_budget.dirty);
-  // A little more, for what does not fit where it is free.
-  const size_t most = Read(g_budget.peak) / 8 * 9 + bound;
+  // A quarter more, for what does not fit where it is free: with an eighth a
+  // program of 500 MB in blocks of 5 to 25 MB spent 70 % of its time in faults.
+  const size_t most = Read(g_budget.peak) / 4 * 5 + bound;
   const size_t beyond = Less(Read(g_budget.live) + dirty, most);
   if (beyond < kAtLeast) return;
   const size_t keep = Less(dirty, beyond);

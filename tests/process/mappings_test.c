@@ -90,15 +90,15 @@ static bool WriteFile(const char* name, const char* value) {
   return done;
 }
 
-// 40 MiB at a time, of ever other sizes: what was freed has to be gone before
-// the next is there. (Hardened keeps some in quarantine.)
+// 32 MiB at a time, of ever other sizes: most of what was freed has to be gone
+// before the next is there. (Hardened keeps some in quarantine.)
 static void UseGroup(void) {
   static void* many[200000];
   if (!WriteFile("cgroup.procs", "0")) _exit(77);
   for (int round = 0; round < 12; ++round) {
     static const size_t kSizes[] = {400, 5000, 60000, 3000000, 48, 20000000};
     const size_t n = kSizes[round % 6];
-    const size_t bytes = (OnHardened() ? 24 : 40) * MIB;
+    const size_t bytes = (OnHardened() ? 24 : 32) * MIB;
     const size_t count = bytes / n < 200000 ? bytes / n : 200000;
     for (size_t i = 0; i < count; ++i) {
       many[i] = Escape(malloc(n));
