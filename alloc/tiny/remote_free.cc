@@ -11,8 +11,8 @@
 namespace hakmem::tiny {
 namespace {
 
-// Remote blocks worth waking nobody for, but worth a lock: from this many
-// bytes on a pusher looks after the slab of an owner that may never come back.
+// From this many bytes on a pusher looks after a slab that has no owner: pages
+// inside it can go back.
 constexpr size_t kHelpBytes = size_t{16} << 10;
 
 // The owner looks at the slab again when it next needs blocks, or we do it for
