@@ -52,9 +52,7 @@ void OpenLocked(Heap& heap, SlabDescriptor* slab) {
 }
 
 ListId OpenList(const SlabDescriptor* slab) {
-  const bool aligned =
-      StrideBytes(slab) != kStride[ClassOf(slab)] || slab->first_units != 1;
-  return aligned ? kAligned : kPartial;
+  return (slab->flags & kAlignedShape) != 0 ? kAligned : kPartial;
 }
 
 void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list) {
@@ -109,7 +107,7 @@ void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,
   slab->carved = 0;
   slab->token = LiveToken(size_class);
   slab->scan = 0;
-  slab->flags = 0;
+  slab->flags = list == kAligned ? kAlignedShape : 0;
   SetUsed(slab, 0);
   uint64_t* bits = FreeBits(slab);
   for (size_t w = 0; w * 64 < capacity; ++w) {

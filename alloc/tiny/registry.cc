@@ -76,7 +76,7 @@ void AddAdoptedLocked(Heap& heap, SlabDescriptor* slab) {
   // relaxed: published by the release that makes the slab FULL or ORPHAN;
   // while it is OPEN nobody depends on it.
   slab->owner.store(&heap, std::memory_order_relaxed);
-  slab->flags = 0;
+  slab->flags &= kAlignedShape;
   superslab::TakeFrom(superslab::g_budget.live,
                       UsedOf(slab) * StrideBytes(slab));
   AddToBooksLocked(heap, slab);
@@ -86,7 +86,7 @@ void AddAdoptedLocked(Heap& heap, SlabDescriptor* slab) {
 
 // The slab leaves its heap. If blocks come back meanwhile it is tried again.
 void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
-  slab->flags = 0;
+  slab->flags &= kAlignedShape;
   for (;;) {
     (void)CollectLocked(slab);
     if (ListOf(slab) == kFull) {

@@ -264,7 +264,8 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
     SlabDescriptor* slab = superslab::AcquireSlab();
     if (slab == nullptr) return false;
     LockHolder hold(heap.lock);
-    InitSlabLocked(heap, slab, c, kStride[c], kUnit, kPartial);
+    InitSlabLocked(heap, slab, c, kStride[c],
+                   FirstOffset(slab->slab_index, kStride[c]), kPartial);
     result = TakeFromPartialLocked(heap, c, want, chain);
   }
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);

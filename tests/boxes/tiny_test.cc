@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -51,6 +52,28 @@ TEST(SizeClass, ReciprocalIsExact) {
     for (size_t offset = 0; offset < kSlabBytes; ++offset) {
       ASSERT_EQ(tiny::DivideBy(reciprocal, offset), offset / stride)
           << stride << " " << offset;
+    }
+  }
+}
+
+// Slabs side by side do not begin at the same lines of their pages, and what
+// that costs is less than a fiftieth of the blocks.
+TEST(SizeClass, SlabsBeginAtDifferentLines) {
+  for (const size_t stride : kStride) {
+    const size_t most = (kSlabBytes - tiny::kUnit) / stride;
+    std::set<size_t> lines;
+    for (uint32_t slab = 48; slab < 64; ++slab) {
+      const size_t first = tiny::FirstOffset(slab, stride);
+      EXPECT_EQ(first % 64, tiny::kUnit);
+      const size_t blocks = (kSlabBytes - first) / stride;
+      EXPECT_LE((most - blocks) * 50, most) << stride << " " << slab;
+      if (stride > 512) {
+        EXPECT_EQ(blocks, most) << stride << " " << slab;
+      }
+      lines.insert(first / 64);
+    }
+    if (stride <= 512) {
+      EXPECT_EQ(lines.size(), 16u) << stride;
     }
   }
 }
