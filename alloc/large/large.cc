@@ -37,26 +37,30 @@ bool FitsSpan(size_t bytes, size_t alignment) {
          superslab::Read(superslab::g_min_dirty) == superslab::kKeepAll;
 }
 
-void FlushSlots(size_t bin, unsigned keep) {
-  while (t_spans.count[bin] > keep) {
-    const Unit unit = t_spans.slots[bin][--t_spans.count[bin]];
-    t_spans.units = static_cast<uint8_t>(t_spans.units - (bin + 1));
-    ReleaseSpan(unit);
+void FlushSlots(size_t units, unsigned keep) {
+  SpanBin& bin = t_spans.bins[units];
+  while (bin.count > keep) {
+    t_spans.room += static_cast<int>(units);
+    ReleaseSpan(bin.slots[--bin.count]);
   }
 }
 
 bool PutCached(Unit unit, size_t units) {
-  const size_t bin = units - 1;
   if (units > kCachedUnits || !MayCache()) return false;
-  if (t_spans.credit[bin] == 0) {
-    FlushSlots(bin, 0);
+  if (!t_spans.open) {
+    t_spans.open = true;
+    t_spans.room = kThreadUnits;
+  }
+  SpanBin& bin = t_spans.bins[units];
+  if (bin.credit == 0) {
+    FlushSlots(units, 0);
     return false;
   }
-  if (t_spans.count[bin] == kBinSlots) FlushSlots(bin, kBinSlots / 2);
-  if (t_spans.units + units > kThreadUnits) return false;
-  --t_spans.credit[bin];
-  t_spans.units = static_cast<uint8_t>(t_spans.units + units);
-  t_spans.slots[bin][t_spans.count[bin]++] = unit;
+  if (bin.count == kBinSlots) FlushSlots(units, kBinSlots / 2);
+  if (t_spans.room < static_cast<int>(units)) return false;
+  t_spans.room -= static_cast<int>(units);
+  --bin.credit;
+  bin.slots[bin.count++] = unit;
   return true;
 }
 
@@ -225,10 +229,12 @@ bool Resize(void* pointer, Ownership kind, size_t bytes) {
 
 void FlushThread() {
   if constexpr (kVariant.armour) return EmptyQuarantine();
-  for (size_t bin = 0; bin < kCachedUnits; ++bin) {
-    FlushSlots(bin, 0);
-    t_spans.credit[bin] = 0;
+  for (size_t units = 1; units <= kCachedUnits; ++units) {
+    FlushSlots(units, 0);
+    t_spans.bins[units].credit = 0;
   }
+  t_spans.room = 0;
+  t_spans.open = false;
 }
 
 Counts ReadCounts() {
@@ -254,7 +260,9 @@ Counts ReadCounts() {
   return {spans.used_spans,
           spans.used_units << kUnitShift,
           spans.free_units << kUnitShift,
-          size_t{t_spans.units} << kUnitShift,
+          t_spans.open
+              ? static_cast<size_t>(kThreadUnits - t_spans.room) << kUnitShift
+              : 0,
           huge.blocks,
           huge.bytes};
 }

@@ -10,24 +10,30 @@
 #include <cstdint>
 
 #include "alloc/base/pointers.h"
-#include "alloc/base/thread_phase.h"
 #include "alloc/large/span_tag.h"
 #include "platform/cpu.h"
 
 namespace hakmem::large {
 
 inline constexpr unsigned kCachedUnits = 16;
-inline constexpr unsigned kBinSlots = 16;
-inline constexpr unsigned kThreadUnits = 96;  // 384 KiB in all
+inline constexpr unsigned kBinSlots = 30;
+inline constexpr int kThreadUnits = 192;  // 768 KiB in all
 
-struct SpanCache {
-  // By length, last in first out.
-  Unit slots[kCachedUnits][kBinSlots];
-  uint8_t count[kCachedUnits];
+// The free spans of one length that a thread has, last in first out.
+struct SpanBin {
+  uint32_t count;
   // Frees that may be cached: one per allocation. A thread that only frees
   // keeps nothing.
-  uint8_t credit[kCachedUnits];
-  uint8_t units;
+  uint32_t credit;
+  Unit slots[kBinSlots];
+};
+static_assert(sizeof(SpanBin) == 128, "addressed by a shift");
+struct SpanCache {
+  // Units that it still takes. 0 where nothing may stay with the thread, and
+  // before its first slow free.
+  int room;
+  bool open;                       // room was given
+  SpanBin bins[kCachedUnits + 1];  // by units
 };
 extern __thread SpanCache t_spans;
 
@@ -42,12 +48,12 @@ HAK_INLINE void* BlockAt(Unit unit, SpanTag tag) {
 }
 
 // Where in the first unit the block begins, in cache lines, `most_color` at the
-// most. `bytes` must fit.
+// most. `bytes` must fit, with less than a unit to spare.
 HAK_INLINE uint8_t ColorFor(Unit unit, size_t units, size_t bytes,
                             unsigned most_color) {
-  const size_t most = ((units << kUnitShift) - bytes) / platform::kCacheLine;
-  const size_t wanted = (unit ^ (unit >> 6)) & most_color;
-  return static_cast<uint8_t>(wanted <= most ? wanted : wanted & (most / 2));
+  const size_t fit = ((units << kUnitShift) - bytes) / platform::kCacheLine + 1;
+  return static_cast<uint8_t>(((unit ^ (unit >> 6)) & most_color) * fit /
+                              (kMaxColor + 1));
 }
 
 // Ends the process: a span in the cache does not say that it is there.
@@ -57,19 +63,21 @@ HAK_INLINE uint8_t ColorFor(Unit unit, size_t units, size_t bytes,
 // starts at a unit. nullptr: none there.
 HAK_INLINE void* AllocateCached(size_t bytes, unsigned most_color) {
   const size_t units = UnitsFor(bytes);
-  const size_t bin = units - 1;
-  if (t_spans.credit[bin] < kBinSlots) ++t_spans.credit[bin];
-  const unsigned count = t_spans.count[bin];
+  SpanBin& bin = t_spans.bins[units];
+  if (bin.credit < kBinSlots) ++bin.credit;
+  const unsigned count = bin.count;
   if (count == 0) return nullptr;
-  const Unit unit = t_spans.slots[bin][count - 1];
-  t_spans.count[bin] = static_cast<uint8_t>(count - 1);
-  t_spans.units = static_cast<uint8_t>(t_spans.units - units);
-  SpanTag tag = ReadTag(unit);
+  const Unit unit = bin.slots[count - 1];
+  bin.count = count - 1;
+  t_spans.room += static_cast<int>(units);
+  std::atomic<uint32_t>& word = TagWord(unit);
+  // relaxed, both: see ReadTag.
+  SpanTag tag = SpanTag::Unpack(word.load(std::memory_order_relaxed));
   // Of two frees at the same instant one is found here.
   if (HAK_UNLIKELY(tag.state != SpanState::kCached)) ReportDamagedCache(unit);
-  tag.state = SpanState::kUsed;
-  tag.color = ColorFor(unit, units, bytes, most_color);
-  WriteTag(unit, tag);
+  tag = {SpanState::kUsed, ColorFor(unit, units, bytes, most_color),
+         static_cast<uint32_t>(units)};
+  word.store(tag.Pack(), std::memory_order_relaxed);
   return BlockAt(unit, tag);
 }
 
@@ -84,23 +92,24 @@ HAK_INLINE bool FreeCached(void* pointer) {
     return false;
   }
   const Unit unit = static_cast<Unit>(offset >> kUnitShift);
-  SpanTag tag = ReadTag(unit);
-  const size_t bin = tag.units - size_t{1};
-  if (tag.state != SpanState::kUsed || BlockAt(unit, tag) != pointer ||
-      bin >= kCachedUnits || t_phase != ThreadPhase::kActive) {
-    return false;
-  }
-  const unsigned count = t_spans.count[bin];
-  const unsigned units = t_spans.units + tag.units;
-  if (t_spans.credit[bin] == 0 || count == kBinSlots || units > kThreadUnits) {
-    return false;
-  }
-  tag.state = SpanState::kCached;
-  WriteTag(unit, tag);
-  --t_spans.credit[bin];
-  t_spans.slots[bin][count] = unit;
-  t_spans.count[bin] = static_cast<uint8_t>(count + 1);
-  t_spans.units = static_cast<uint8_t>(units);
+  std::atomic<uint32_t>& word = TagWord(unit);
+  // relaxed, both: see ReadTag.
+  const uint32_t tag = word.load(std::memory_order_relaxed);
+  const size_t start = offset % kUnitBytes;
+  if (!SpanTag::SaysUsedAt(tag, start)) return false;
+  const uint32_t units = SpanTag::UnitsIn(tag);
+  if (units > kCachedUnits) return false;
+  const int room = t_spans.room - static_cast<int>(units);
+  SpanBin& bin = t_spans.bins[units];
+  const uint32_t count = bin.count;
+  // Opaque: else the two become a vector, which is dearer.
+  const size_t credit = platform::Opaque(bin.credit);
+  if (room < 0 || credit == 0 || count == kBinSlots) return false;
+  word.store(SpanTag::UsedToCached(tag), std::memory_order_relaxed);
+  t_spans.room = room;
+  bin.credit = static_cast<uint32_t>(credit - 1);
+  bin.slots[count] = unit;
+  bin.count = count + 1;
   return true;
 }
 

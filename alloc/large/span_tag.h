@@ -44,6 +44,20 @@ struct SpanTag {
   HAK_INLINE constexpr uint32_t Pack() const {
     return static_cast<uint32_t>(state) | (uint32_t{color} << 3) | (units << 9);
   }
+  // Of a packed tag: is it that of a live block which begins `start` bytes into
+  // its first unit?
+  HAK_INLINE static constexpr bool SaysUsedAt(uint32_t tag, size_t start) {
+    return (tag & 511) == (static_cast<uint32_t>(SpanState::kUsed) |
+                           (start / platform::kCacheLine) << 3) &&
+           start % platform::kCacheLine == 0;
+  }
+  HAK_INLINE static constexpr uint32_t UnitsIn(uint32_t tag) {
+    return tag >> 9;
+  }
+  HAK_INLINE static constexpr uint32_t UsedToCached(uint32_t tag) {
+    return tag + (static_cast<uint32_t>(SpanState::kCached) -
+                  static_cast<uint32_t>(SpanState::kUsed));
+  }
   constexpr bool free() const {
     return state == SpanState::kDirty || state == SpanState::kClean;
   }

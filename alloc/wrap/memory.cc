@@ -180,7 +180,9 @@ bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
 
 }  // namespace
 
-void* Slow::Malloc(size_t bytes) {
+namespace {
+
+HAK_NOINLINE void* MallocUncached(size_t bytes) {
   if (bytes > kMaxBytes) return OutOfMemory();
   unsigned tries = 0;
   do {
@@ -191,10 +193,6 @@ void* Slow::Malloc(size_t bytes) {
       }
       block = tiny::MallocSlow(bytes);
     } else {
-      if (!kVariant.armour && HAK_LIKELY(bytes <= large::kMaxCachedBytes)) {
-        block = large::AllocateCached(bytes, large::kMaxColor);
-        if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
-      }
       // Small blocks have their code within; large ones elsewhere.
       const size_t code = kVariant.armour ? tiny::kCodeBytes : 0;
       block = large::Allocate(bytes - code, tiny::kUnit).pointer;
@@ -204,10 +202,21 @@ void* Slow::Malloc(size_t bytes) {
   return OutOfMemory();
 }
 
-void Slow::Free(void* pointer) {
-  if constexpr (!kVariant.armour) {
-    if (HAK_LIKELY(large::FreeCached(pointer))) return;
+}  // namespace
+
+void* Slow::Malloc(size_t bytes) {
+  constexpr size_t kOverSmall = kMaxSmall + 1;
+  if (!kVariant.armour &&
+      bytes - kOverSmall <= large::kMaxCachedBytes - kOverSmall) {
+    void* block = large::AllocateCached(bytes, large::kMaxColor);
+    if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
   }
+  return MallocUncached(bytes);
+}
+
+namespace {
+
+HAK_NOINLINE void FreeUncached(void* pointer) {
   if (pointer == nullptr) return;
   const Verdict verdict = Judge(pointer, "free");
   if (verdict.small) {
@@ -226,6 +235,13 @@ void Slow::Free(void* pointer) {
   } else {
     ReportForeign(pointer, "free");
   }
+}
+
+}  // namespace
+
+void Slow::Free(void* pointer) {
+  if (!kVariant.armour && HAK_LIKELY(large::FreeCached(pointer))) return;
+  return FreeUncached(pointer);
 }
 
 void* Calloc(size_t count, size_t size) {
