@@ -22,12 +22,26 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 // hundredths of the time at the most.
 constexpr unsigned kRateShift = 4;
 constexpr int64_t kMostSaved = int64_t{256} << 20;
-// What is needed again after so many nanoseconds is growth as any other.
+// What is needed again after so many nanoseconds is growth as any other, and
+// whoever needs it is no program that goes up and down without pause.
 constexpr uint64_t kLongAgo = uint64_t{1} << 25;
+// So many times what is alive lies idle: the program is done with it. More
+// where it has just needed again what it gave back: it may go up and down
+// between a tenth and all of its memory.
+constexpr size_t kCollapse = 2;
+constexpr size_t kCollapseAgain = 12;
+// What is given back at a time, unless it is all that is too much.
+constexpr size_t kMinByTime = size_t{1} << 20;
+// And beyond, so that the next few frees need not purge again.
+constexpr size_t kALittle = size_t{256} << 10;
 constexpr size_t kMinMaxSlack = size_t{1} << 20;
 
 size_t Less(size_t from, size_t bytes) {
   return from > bytes ? from - bytes : 0;
+}
+
+size_t AtLeastZero(int64_t bytes) {
+  return bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
 // Takes up to `bytes`; returns how many.
@@ -41,7 +55,8 @@ size_t TakeUpTo(std::atomic<size_t>& counter, size_t bytes) {
   return taken;
 }
 
-bool TimeAllows() {
+// How much may be given back because time has gone by.
+size_t TimeAllowance() {
   // Often enough, and seldom enough for a line that all threads share.
   constexpr uint64_t kInterval = 1 << 16;
   const uint64_t now = platform::Now();
@@ -49,22 +64,44 @@ bool TimeAllows() {
   // The clocks of two CPUs may be a little apart.
   if (now < since + kInterval ||
       !g_budget.reckoned.compare_exchange_strong(since, now, kRelaxed)) {
-    return g_budget.saved.load(kRelaxed) > 0;
+    return AtLeastZero(g_budget.saved.load(kRelaxed));
   }
   const int64_t more =
       since == 0 ? 0 : static_cast<int64_t>((now - since) >> kRateShift);
   int64_t saved = g_budget.saved.fetch_add(more, kRelaxed) + more;
   if (saved > kMostSaved) g_budget.saved.store(saved = kMostSaved, kRelaxed);
-  return saved > 0;
+  return AtLeastZero(saved);
 }
 
-// How much may stay dirty now.
-size_t MostDirty(size_t bound) {
-  if (TimeAllows()) return bound;
+// Has what is alive collapsed, and not grown since?
+bool Collapsed(size_t live, size_t idle) {
+  const bool again = platform::Now() < g_budget.again_until.load(kRelaxed);
+  if (idle / (again ? kCollapseAgain : kCollapse) > live) {
+    g_budget.collapsed.store(live, kRelaxed);
+    return true;
+  }
+  return live <= Read(g_budget.collapsed);
+}
+
+// How much may stay dirty, if only growth pays.
+size_t MostInHaste(size_t bound) {
+  const size_t dirty = Read(g_budget.dirty);
   const size_t live = Read(g_budget.live);
-  const size_t rest = Less(Read(g_budget.dirty), Read(g_budget.grown));
   const size_t peak = Read(g_budget.peak);
-  return bound + (rest < live ? live : rest < peak ? rest : peak);
+  if (!Collapsed(live, Less(dirty, bound))) return bound + peak;
+  const size_t rest = Less(dirty, Read(g_budget.grown));
+  return bound + (rest < peak ? rest : peak);
+}
+
+// How much may stay dirty now, of more than `bound`.
+size_t MostDirty(size_t bound) {
+  const size_t dirty = Read(g_budget.dirty);
+  const size_t excess = Less(dirty, bound);
+  const size_t allowance = TimeAllowance();
+  const size_t hasty = MostInHaste(bound);
+  if (allowance < excess && allowance < kMinByTime) return hasty;
+  const size_t by_time = dirty - (allowance < excess ? allowance : excess);
+  return by_time < hasty ? by_time : hasty;
 }
 
 }  // namespace
@@ -83,10 +120,17 @@ void NoteCleanTaken(size_t bytes) {
     g_budget.slack.store(slack < most ? slack : most, kRelaxed);
   }
   if (Read(g_budget.away) != 0) {
-    if (platform::Now() - g_budget.purged_at.load(kRelaxed) > kLongAgo) {
+    const uint64_t now = platform::Now();
+    if (now - g_budget.purged_at.load(kRelaxed) > kLongAgo) {
       g_budget.away.store(0, kRelaxed);
+      g_budget.regained.store(0, kRelaxed);
     }
-    bytes -= TakeUpTo(g_budget.away, bytes);
+    const size_t regained = TakeUpTo(g_budget.away, bytes);
+    AddTo(g_budget.regained, regained);
+    if (Read(g_budget.regained) > Read(g_budget.away) / 4) {
+      g_budget.again_until.store(now + kLongAgo, kRelaxed);
+    }
+    bytes -= regained;
   }
   AddTo(g_budget.grown, bytes);
 }
@@ -104,18 +148,21 @@ void NotePurged(size_t bytes) {
   g_budget.regret.store(regret < most ? regret : most, kRelaxed);
   // One that only shrinks loses its slack.
   (void)TakeUpTo(g_budget.slack, bytes / 4);
-  const size_t rest = bytes - TakeUpTo(g_budget.grown, bytes);
-  const int64_t saved =
-      g_budget.saved.fetch_sub(static_cast<int64_t>(rest), kRelaxed);
+  // Time pays first: growth pays once only.
+  const size_t allowed = AtLeastZero(g_budget.saved.load(kRelaxed));
+  const size_t rest = Less(bytes, allowed);
+  const size_t paid = TakeUpTo(g_budget.grown, rest);
+  g_budget.saved.fetch_sub(static_cast<int64_t>(bytes - paid), kRelaxed);
   // What was given back in haste is no measure of what the program needs.
-  if (saved <= 0) return;
+  if (rest != 0) return;
   const size_t peak = Less(Read(g_budget.peak), bytes);
   g_budget.peak.store(live > peak ? live : peak, kRelaxed);
 }
 
 bool MayGiveBack(size_t bytes, size_t live) {
-  if (bytes > live && Read(g_budget.grown) >= bytes) return true;
-  return TimeAllows();
+  if (bytes > live / 2 && Read(g_budget.grown) >= bytes) return true;
+  const size_t allowance = TimeAllowance();
+  return allowance >= bytes || allowance >= kMostSaved / 4;
 }
 
 void Purge(size_t keep, size_t keep_supers) {
@@ -132,8 +179,7 @@ void PurgeToBound() {
     const size_t most = MostDirty(bound);
     if (Read(g_budget.dirty) <= most) return;
     before = Read(g_budget.purged);
-    // A little more, so that the next few frees need not purge again.
-    Purge(most - bound / 4, 1);
+    Purge(most - (bound < 4 * kALittle ? bound / 4 : kALittle), 1);
     // Others may have freed meanwhile and left the purge to us.
   } while (Read(g_budget.purged) != before);
 }

@@ -31,6 +31,13 @@ struct Budget {
   // given back and not needed again so far, which is no growth when it is.
   std::atomic<size_t> grown;
   std::atomic<size_t> away;
+  // What of it was needed again, and until when this program counts as one that
+  // goes up and down.
+  std::atomic<size_t> regained;
+  std::atomic<uint64_t> again_until;
+  // What was alive when it had last collapsed. Until it is more again growth
+  // pays.
+  std::atomic<size_t> collapsed;
   // What may be given back because time has gone by, and up to when that was
   // reckoned; when something was given back last.
   std::atomic<int64_t> saved;
@@ -84,11 +91,12 @@ inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
 
 // Giving back costs more than it gives in a program whose memory goes up and
 // down all the time: it would fault it in again and again. So it is done
-//   - once for every byte that the process grew by, when more is free than is
-//     live: what goes up once and comes down is given back at once;
+//   - once for every byte that the process grew by, when next to nothing of it
+//     is live any more: what goes up once and comes down is gone at once;
 //   - as long as it takes no more than a small share of the time.
 //
-// May `bytes` be given back, of a heap that has `live`?
+// May `bytes` be given back, of a heap that has `live`? These are pages in
+// slabs that go on living, so half as much is enough for the first.
 bool MayGiveBack(size_t bytes, size_t live);
 
 // The box of spans gives back its dirty free spans through this, largest
