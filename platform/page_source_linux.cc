@@ -62,7 +62,14 @@ bool DecommitLazily(void* address, size_t bytes) {
 void PreferPages(void* address, size_t bytes) {
   // EINVAL on a kernel without huge pages: nothing to choose there.
   (void)Advise(address, bytes,
-               hak_config.thp != 0 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+               hak_config.thp == 1 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+bool FaultInHuge(void* address, size_t bytes) {
+  if (!Advise(address, bytes, MADV_HUGEPAGE)) return false;
+  *static_cast<volatile char*>(address) = 0;
+  (void)Advise(address, bytes, MADV_NOHUGEPAGE);
+  return true;
 }
 
 bool Forbid(void* address, size_t bytes) {

@@ -12,6 +12,7 @@
 #include "alloc/large/span_bins.h"
 #include "alloc/large/span_dirt.h"
 #include "alloc/superslab/budget.h"
+#include "alloc/superslab/huge_page.h"
 #include "alloc/superslab/metadata.h"
 #include "platform/page_source.h"
 
@@ -151,8 +152,14 @@ void PurgeSpansTo(size_t keep, bool unmap_all);
 bool Grow(size_t units) {
   if (!superslab::EnsureWindow()) return false;
   if (superslab::WindowIsFixed()) return superslab::Fixed()->add_spans();
-  const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
-  const size_t first = superslab::ClaimSupers(count);
+  superslab::Growth growth;
+  if (units <= kUnitsPerSuper) {
+    growth = superslab::ClaimGrowth();
+  } else {
+    const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
+    growth = {superslab::ClaimSupers(count), count, false};
+  }
+  const auto [first, count, resident] = growth;
   if (first == kNoSuper) return false;
   if (!PrepareMeta(first, count)) {
     (void)superslab::UnclaimSupers(first, count);
@@ -163,7 +170,9 @@ bool Grow(size_t units) {
   LockHolder hold(g_state.lock);
   MarkSlabs(first, count, superslab::kLarge);
   FreeLocked(static_cast<Unit>(first * kUnitsPerSuper),
-             static_cast<uint32_t>(count * kUnitsPerSuper), SpanState::kClean);
+             static_cast<uint32_t>(count * kUnitsPerSuper),
+             resident ? SpanState::kDirty : SpanState::kClean);
+  if (resident) superslab::NoteCleanTaken(count * superslab::kSuperBytes);
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include "alloc/base/pointers.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/guard_slab.h"
+#include "alloc/superslab/huge_page.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/super_word.h"
 #include "alloc/superslab/window.h"
@@ -118,28 +119,45 @@ SuperMeta* PrepareMeta(size_t super_index) {
   return meta;
 }
 
-// Stage 3. The mapper keeps the first slab.
-SlabDescriptor* MapSuper() {
-  const size_t index = ClaimSupers(1);
-  if (index == kNoSuper) return nullptr;
+// Puts a SuperSlab's slabs into the pool, but for the mask `taken`. False: no
+// memory for their descriptors.
+bool OpenSuper(size_t index, bool resident, uint16_t taken) {
   SuperMeta* meta = PrepareMeta(index);
-  if (meta == nullptr) {
-    (void)UnclaimSupers(index, 1);
-    return nullptr;
-  }
+  if (meta == nullptr) return false;
   meta->guards = PlaceGuard(index);
   SuperWord word = SuperWord::AllClean();
+  if (resident) {
+    word.clean = 0;
+    for (SlabRecord& record : meta->slabs) record.descriptor.clean_pages = 0;
+    AddTo(g_budget.dirty, kSuperBytes);
+    NoteCleanTaken(kSuperBytes);
+  }
   // relaxed: nobody else changes the word while no slab is in the pool.
   word.tag = SuperWord::Unpack(meta->word.load(std::memory_order_relaxed)).tag;
+  taken = static_cast<uint16_t>(taken | meta->guards);
   // release: pairs with the acquire in TakeFromSuper.
-  const uint16_t taken = static_cast<uint16_t>(1 | meta->guards);
   meta->word.store(word.Take(taken).Pack(), std::memory_order_release);
   // release: pairs with the acquire in MetaOf and Descriptor.
   Entry(index).slabs.store(meta, std::memory_order_release);
   SetAvailable(index);
   // relaxed: a gauge.
   g_pool.supers.fetch_add(1, std::memory_order_relaxed);
-  return &meta->slabs[0].descriptor;
+  return true;
+}
+
+// Stage 3. The mapper keeps the first slab.
+SlabDescriptor* MapSuper() {
+  const Growth growth = ClaimGrowth();
+  const size_t index = growth.first;
+  if (index == kNoSuper) return nullptr;
+  for (size_t i = growth.count; i-- > 0;) {
+    if (!OpenSuper(index + i, growth.resident, i == 0 ? 1 : 0)) {
+      (void)UnclaimSupers(index + i, 1);
+      // What the other one gave, if there is another.
+      if (i == 0) return TakeFromPool();
+    }
+  }
+  return &MetaOf(index)->slabs[0].descriptor;
 }
 
 size_t DirtyBytes(const SlabDescriptor* slab) {

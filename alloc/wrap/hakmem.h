@@ -255,8 +255,10 @@ struct hak_config {
   // memory. For Linux 4.5 and later: before, nothing would be given back.
   // Hardened ignores it, since what it gives back has to be zero.
   unsigned char lazy_free;
-  // 1: asks for huge pages (MADV_HUGEPAGE). 0: asks for none, since what was
-  // given back would come back with them.
+  // 1: asks for huge pages (MADV_HUGEPAGE), everywhere and for good; what was
+  // given back may then come back with them. 0: where a heap of 32 MiB or more
+  // grows by small blocks, one fault brings in 2 MiB, and small pages are asked
+  // for from then on. 2: none at all.
   unsigned char thp;
 };
 extern const struct hak_config hak_config __attribute__((visibility("hidden")));
