@@ -42,29 +42,24 @@ class Slack {
 
   // The block was asked to hold `bytes` <= slot - 1 - kCodeBytes. False: of its
   // last bytes, those of the slack were not zero.
+  //
+  // 16 bytes at a time, the first of which are not the slack's where it ends
+  // within: so that most lengths take the same way, which the CPU then knows.
+  // They may reach back to the block's own header, in step with the others.
   HAK_INLINE bool Write(size_t bytes) const {
     const size_t slack = Length(bytes);
-    Bytes8* const last = reinterpret_cast<Bytes8*>(end_ - 8);
-    const uint64_t seen = *last;
-    const uint64_t word = pattern_ ^ Spread(slack) << 48;
-    if (HAK_LIKELY(slack <= 8)) {
-      const uint64_t mask = ~uint64_t{0} << (64 - slack * 8);
-      *last = (word & mask) | (seen & ~mask);
-      return (seen & mask) == 0;
+    const Bytes16 whole = {pattern_, pattern_};
+    const Bytes16 coded = {pattern_, pattern_ ^ Spread(slack) << 48};
+    char* at = end_ - 16;
+    const bool zero = Put(at, coded, slack < 16 ? slack : 16);
+    if (HAK_LIKELY(slack <= 16)) return zero;
+    size_t left = slack - 16;
+    for (; left > 16; left -= 16) {
+      at -= 16;
+      *reinterpret_cast<AnyBytes16*>(at) = whole;
     }
-    *last = word;
-    char* at = end_ - 8;
-    size_t left = slack - 8;
-    for (; left >= 8; left -= 8) {
-      at -= 8;
-      *reinterpret_cast<Bytes8*>(at) = pattern_;
-    }
-    if (left == 0) return seen == 0;
-    // In step with the others; it may reach back to the block's own header.
-    Bytes8* const first = reinterpret_cast<Bytes8*>(at - 8);
-    const uint64_t mask = ~uint64_t{0} << (64 - left * 8);
-    *first = (pattern_ & mask) | (*first & ~mask);
-    return seen == 0;
+    (void)Put(at - 16, whole, left);
+    return zero;
   }
 
   static constexpr size_t kDamaged = ~size_t{0};
@@ -78,29 +73,38 @@ class Slack {
       return kDamaged;
     }
     const size_t bytes = Length(slack);
-    const uint64_t canaries = last << 16;  // the code is shifted out
-    if (HAK_LIKELY(slack <= 8)) {
-      // The lowest of them are the program's.
-      return HAK_LIKELY(canaries >> 16 >> (64 - slack * 8) == 0) ? bytes
-                                                                 : kDamaged;
+    const Bytes16 whole = {pattern_, pattern_};
+    const Bytes16 coded = {pattern_, pattern_ ^ code << 48};
+    const char* at = end_ - 16;
+    Bytes16 wrong = Differ(at, coded, slack < 16 ? slack : 16);
+    if (HAK_UNLIKELY(slack > 16)) {
+      size_t left = slack - 16;
+      for (; left > 16; left -= 16) {
+        at -= 16;
+        wrong |= *reinterpret_cast<const AnyBytes16*>(at) ^ whole;
+      }
+      wrong |= Differ(at - 16, whole, left);
     }
-    uint64_t wrong = canaries;
-    const char* at = end_ - 8;
-    size_t left = slack - 8;
-    for (; left >= 8; left -= 8) {
-      at -= 8;
-      wrong |= *reinterpret_cast<const Bytes8*>(at) ^ pattern_;
-    }
-    if (left > 0) {
-      wrong |= (*reinterpret_cast<const Bytes8*>(at - 8) ^ pattern_) >>
-               (64 - left * 8);
-    }
-    return HAK_LIKELY(wrong == 0) ? bytes : kDamaged;
+    return HAK_LIKELY((wrong[0] | wrong[1]) == 0) ? bytes : kDamaged;
   }
 
  private:
   static constexpr uint64_t kTopBits = 0x8080808080808080u;
   static constexpr uint64_t kCodeTop = 0x8080;
+
+  // The last `count` <= 16 of 16 bytes. True: they were zero.
+  static HAK_INLINE bool Put(char* at, Bytes16 value, size_t count) {
+    AnyBytes16* const bytes = reinterpret_cast<AnyBytes16*>(at);
+    const Bytes16 mask = LastOf16(count);
+    const Bytes16 seen = *bytes;
+    const Bytes16 inside = seen & mask;
+    *bytes = (value & mask) | (seen ^ inside);
+    return (inside[0] | inside[1]) == 0;
+  }
+  static HAK_INLINE Bytes16 Differ(const char* at, Bytes16 value,
+                                   size_t count) {
+    return (*reinterpret_cast<const AnyBytes16*>(at) ^ value) & LastOf16(count);
+  }
 
   // From bytes to slack, and back.
   HAK_INLINE size_t Length(size_t bytes) const {
