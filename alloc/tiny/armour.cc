@@ -21,13 +21,28 @@ HAK_INLINE void PushToBin(void* block, unsigned c) {
 
 }  // namespace
 
-void FreeUndetained(void* block, unsigned c) {
+void FreeUndetained(void* block, size_t size_class) {
+  const unsigned c = static_cast<unsigned>(size_class);
+  StoreHeader(block, static_cast<int8_t>(LiveToken(c) + kFreeBias));
   ZeroSlot(block, kStride[c]);
   // Its next one may.
   if (MayCache()) t_quarantine.Seed(g_secret);
   PushToBin(block, c);
   if (t_cache.room[c] < 0) FlushSlow(c);
 }
+
+void FreeLong(void* block, size_t c) {
+  const size_t slot = kStride[c];
+  if (HAK_UNLIKELY(Slack(block, slot).Read() == Slack::kDamaged)) {
+    ReportOverflow(block);
+  }
+  if (HAK_UNLIKELY(t_phase != ThreadPhase::kActive)) {
+    return FreeUndetained(block, c);
+  }
+  Detain(block, c, slot);
+}
+
+void ZeroFreed(void* block, size_t c) { ZeroSlot(block, kStride[c]); }
 
 void InspectQuarantine(unsigned c) {
   const auto inspect = [](unsigned one) {

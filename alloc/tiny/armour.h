@@ -31,7 +31,11 @@ inline constexpr size_t kMaxArmoured = kMaxSmall - kCodeBytes;
 [[noreturn]] HAK_COLD void ReportWriteAfterFree(const void* block);
 
 // A thread that may keep nothing back frees an armoured block.
-HAK_COLD void FreeUndetained(void* block, unsigned size_class);
+HAK_COLD void FreeUndetained(void* block, size_t size_class);
+// A sound block whose slack or self is long, or damaged.
+HAK_NOINLINE void FreeLong(void* block, size_t size_class);
+// A block to quarantine, which had room for it.
+HAK_NOINLINE void ZeroFreed(void* block, size_t size_class);
 // A refill is due: looks at what is in quarantine, since a program that only
 // allocates would never see what it wrote there.
 void InspectQuarantine(unsigned size_class);
@@ -57,26 +61,30 @@ HAK_INLINE void Arm(void* block, size_t slot, size_t bytes) {
   Bytes8* words = static_cast<Bytes8*>(block);
   words[0] = 0;  // the link, which LoadLink has verified
   const uint64_t second = words[1];
-  const bool zero = Slack(block, slot).Write(bytes);
+  const bool zero = Slack(block, slot).WriteInZeroes(bytes);
   if (HAK_UNLIKELY(!zero || second != 0)) ReportWriteAfterFree(block);
 }
 
 // malloc of `bytes` in 1..kMaxArmoured; leaves to `Slow::Malloc(WithSlack())`,
 // whose block is then armoured.
 template <class Slow>
-HAK_INLINE void* MallocArmoured(size_t bytes) {
+HAK_NOINLINE void* MallocArmouredSlow(size_t bytes) {
   const size_t whole = WithSlack(bytes);
-  const unsigned c = ClassFor(whole);
+  void* block = Slow::Malloc(whole);
+  if (block != nullptr) Arm(block, kArmour.of[ClassFor(whole)].slot, bytes);
+  return block;
+}
+template <class Slow>
+HAK_INLINE void* MallocArmoured(size_t bytes) {
+  const size_t c = platform::Opaque(ClassFor(WithSlack(bytes)));
   void* block = t_cache.head[c];
-  if (HAK_LIKELY(block != nullptr &&
-                 HeaderByte(block) == c + kLiveByte + kFreeBias)) {
-    t_cache.head[c] = LoadLink(block);
-    ++t_cache.room[c];
-    StoreHeader(block, static_cast<int8_t>(c + kLiveByte));
-  } else {
-    block = Slow::Malloc(whole);
-    if (block == nullptr) return nullptr;
+  if (HAK_UNLIKELY(block == nullptr ||
+                   HeaderByte(block) != c + kLiveByte + kFreeBias)) {
+    return MallocArmouredSlow<Slow>(bytes);
   }
+  t_cache.head[c] = LoadLink(block);
+  ++t_cache.room[c];
+  StoreHeader(block, static_cast<int8_t>(c + kLiveByte));
   Arm(block, kArmour.of[c].slot, bytes);
   return block;
 }
@@ -128,6 +136,20 @@ HAK_INLINE bool IsSound(void* pointer, const SlabDescriptor* slab,
                     next == 0);
 }
 
+// Into quarantine, a block of a class of `slot` bytes; what has to go from
+// there is looked at and is free.
+HAK_INLINE void Detain(void* block, size_t c, size_t slot) {
+  StoreHeader(block, static_cast<int8_t>(c + kLiveByte + kFreeBias));
+  void* out = t_quarantine.Exchange(static_cast<unsigned>(c), block);
+  if (HAK_UNLIKELY(out == nullptr)) return ZeroFreed(block, c);
+  if (HAK_UNLIKELY(!ZeroSlotAndTest(block, out, slot))) {
+    ReportWriteAfterFree(out);
+  }
+  StoreLink(out, t_cache.head[c]);
+  t_cache.head[c] = out;
+  if (HAK_UNLIKELY(--t_cache.room[c] < 0)) FlushSlow(c);
+}
+
 // free for a pointer into a slab; leaves to `Slow::Free` for all others, and to
 // Slow::FreeUnsound for what must not be freed.
 template <class Slow>
@@ -144,23 +166,17 @@ HAK_INLINE void FreeArmoured(void* pointer) {
   if (HAK_UNLIKELY(!IsSound(pointer, slab, token))) {
     return Slow::FreeUnsound(pointer);
   }
-  const unsigned c = ClassOfLive(token);
+  const size_t c = platform::Opaque(ClassOfLive(token));
   const size_t slot = kArmour.of[c].slot;
-  if (HAK_UNLIKELY(Slack(pointer, slot).Read() == Slack::kDamaged)) {
-    ReportOverflow(pointer);
+  if (HAK_UNLIKELY(slot >= kManyBytes)) return FreeLong(pointer, c);
+  const Slack::State state = Slack(pointer, slot).Look();
+  if (HAK_UNLIKELY(state != Slack::State::kIntact)) {
+    return FreeLong(pointer, c);
   }
-  StoreHeader(pointer, static_cast<int8_t>(token + kFreeBias));
   if (HAK_UNLIKELY(t_phase != ThreadPhase::kActive)) {
     return FreeUndetained(pointer, c);
   }
-  void* out = t_quarantine.Exchange(c, pointer);
-  if (HAK_UNLIKELY(out == nullptr)) return ZeroSlot(pointer, slot);
-  if (HAK_UNLIKELY(!ZeroSlotAndTest(pointer, out, slot))) {
-    ReportWriteAfterFree(out);
-  }
-  StoreLink(out, t_cache.head[c]);
-  t_cache.head[c] = out;
-  if (HAK_UNLIKELY(--t_cache.room[c] < 0)) FlushSlow(c);
+  Detain(pointer, c, slot);
 }
 
 }  // namespace hakmem::tiny

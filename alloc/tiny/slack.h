@@ -31,6 +31,27 @@ constexpr size_t WithSlack(size_t bytes) {
   return bytes + kCodeBytes < 16 ? 16 : bytes + kCodeBytes;
 }
 
+// Most slacks are short. Of the 16 bytes that end with one of such a length,
+// the bytes that are its own.
+inline constexpr size_t kShortSlack = 16;
+struct SlackMask {
+  uint64_t low;
+  uint64_t high;
+};
+struct SlackMasks {
+  SlackMask of[kShortSlack + 1];
+};
+constexpr SlackMasks MakeSlackMasks() {
+  SlackMasks masks{};
+  for (size_t slack = 1; slack <= kShortSlack; ++slack) {
+    const size_t low = slack > 8 ? slack - 8 : 0;
+    masks.of[slack] = {low == 0 ? 0 : ~uint64_t{0} << (64 - low * 8),
+                       ~uint64_t{0} << (64 - (slack - low) * 8)};
+  }
+  return masks;
+}
+inline constexpr SlackMasks kSlackMasks = MakeSlackMasks();
+
 class Slack {
  public:
   // Of a block whose slot (stride) is so many bytes.
@@ -60,6 +81,36 @@ class Slack {
     }
     (void)Put(at - 16, whole, left);
     return zero;
+  }
+
+  // The same for a block that is zero but for its first 8 bytes. False: its
+  // last 16 were not.
+  HAK_INLINE bool WriteInZeroes(size_t bytes) const {
+    const size_t slack = Length(bytes);
+    if (HAK_UNLIKELY(slack > kShortSlack)) return Write(bytes);
+    Bytes8* const low = reinterpret_cast<Bytes8*>(end_ - 16);
+    Bytes8* const high = reinterpret_cast<Bytes8*>(end_ - 8);
+    const bool zero = (*low | *high) == 0;
+    const SlackMask& mask = kSlackMasks.of[slack];
+    *low = pattern_ & mask.low;
+    *high = (pattern_ ^ uint64_t{slack} << 48) & mask.high;
+    return zero;
+  }
+
+  enum class State : uint8_t { kIntact, kDamaged, kLong };
+  // kLong: Read has to look.
+  HAK_INLINE State Look() const {
+    const uint64_t last = *reinterpret_cast<const Bytes8*>(end_ - 8) ^ pattern_;
+    // Of a short one the code is the length itself.
+    const size_t slack = last >> 48;
+    if (HAK_UNLIKELY(slack - kCodeBytes > kShortSlack - kCodeBytes)) {
+      return State::kLong;
+    }
+    const SlackMask& mask = kSlackMasks.of[slack];
+    const uint64_t low = *reinterpret_cast<const Bytes8*>(end_ - 16) ^ pattern_;
+    return HAK_LIKELY(((last & mask.high) << 16 | (low & mask.low)) == 0)
+               ? State::kIntact
+               : State::kDamaged;
   }
 
   static constexpr size_t kDamaged = ~size_t{0};
