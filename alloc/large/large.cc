@@ -104,6 +104,7 @@ Block Armoured(size_t bytes, size_t alignment) {
   if (block == nullptr) {
     // Before there is no memory: whatever is free elsewhere.
     // What is unmapped lets the kernel give access back to more of it.
+    superslab::Purge(0, 0);
     size_t detained;
     do {
       detained = CountQuarantine().spans;

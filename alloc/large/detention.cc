@@ -1,0 +1,303 @@
+// Box:   large.   Uses: superslab, base, platform.   Must not know: tiny, wrap.
+// Holds: quarantine and parking of spans, and whether their pages are kept.
+// Locks: none; a place of either changes by one atomic exchange.
+// Read next: alloc/large/parked.h
+
+#include "alloc/large/detention.h"
+
+#include <string.h>
+
+#include "alloc/base/bytes.h"
+#include "alloc/base/pointers.h"
+#include "alloc/large/armour.h"
+#include "alloc/large/armour_span.h"
+#include "alloc/large/parked.h"
+#include "alloc/large/span_heap.h"
+#include "alloc/superslab/budget.h"
+#include "platform/die.h"
+#include "platform/page_source.h"
+
+namespace hakmem::large {
+namespace {
+
+// Each guard splits a mapping in two, of which the kernel allows 65,530.
+constexpr size_t kMaxGuards = 4096;
+
+// Frees until a span leaves quarantine again.
+constexpr unsigned kPlaces = 8;
+struct Ring {
+  std::atomic<Unit> places[kPlaces] = {};
+  std::atomic<unsigned> turn{0};
+};
+struct State {
+  Ring guarded;
+  Ring plain;
+  Parked parked_guarded;
+  Parked parked_plain;
+  // Of pages that freed spans kept, in quarantine or parked.
+  std::atomic<size_t> kept_bytes{0};
+  std::atomic<size_t> guards{0};
+  // Spans that the kernel would not give access back to: a list through TailOf.
+  std::atomic<Unit> barred{0};
+  std::atomic<size_t> detained_spans{0};
+  std::atomic<size_t> detained_bytes{0};
+  std::atomic<size_t> front_units{0};
+};
+HAK_CONSTINIT State g_state;
+
+// The span together with the unit in front of it.
+Unit Whole(Unit unit, SpanTag tag) {
+  if ((AroundOf(unit) & kUnitInFront) == 0) return unit;
+  superslab::TakeFrom(g_state.front_units, 1);
+  WriteTag(unit, {SpanState::kInner, 0, 0});
+  WriteTag(unit - 1, {tag.state, 0, tag.units + 1});
+  return unit - 1;
+}
+
+void ForgetKept(Unit unit, size_t bytes) {
+  if ((AroundOf(unit) & kPagesKept) == 0) return;
+  superslab::TakeFrom(g_state.kept_bytes, bytes);
+  AroundOf(unit) &= ~kPagesKept;
+}
+
+// Not detained any more.
+void Forget(size_t bytes) {
+  superslab::TakeFrom(g_state.detained_spans, 1);
+  superslab::TakeFrom(g_state.detained_bytes, bytes);
+}
+
+// What a detained span has kept.
+void GivePagesBack(Unit unit) {
+  const SpanTag tag = ReadTag(unit);
+  const Pages pages = PagesOf(unit, tag);
+  if ((AroundOf(unit) & kPagesKept) == 0 ||
+      !platform::Decommit(pages.start, pages.bytes)) {
+    return;
+  }
+  superslab::NotePurged(pages.bytes);
+  ForgetKept(unit, size_t{tag.units} << kUnitShift);
+}
+
+// To the free spans, which have a bound of their own: it takes nothing there.
+void Leave(Unit unit) {
+  const SpanTag tag = ReadTag(unit);
+  const size_t bytes = size_t{tag.units} << kUnitShift;
+  const bool guarded = IsGuarded(unit);
+  GivePagesBack(unit);
+  const bool touched = (AroundOf(unit) & (kPagesKept | kOpen)) != 0;
+  if (guarded) {
+    Pages pages = PagesOf(unit, tag);
+    if ((AroundOf(unit) & kUnitInFront) != 0) {
+      pages.start = static_cast<char*>(pages.start) - kUnitBytes;
+      pages.bytes += kUnitBytes;
+    }
+    // Memory that can be written to counts for RLIMIT_DATA: at the limit it is
+    // tried again when memory is out.
+    if (!platform::Permit(pages.start, pages.bytes)) {
+      // relaxed: the CAS checks.
+      Unit head = g_state.barred.load(std::memory_order_relaxed);
+      do {
+        TailOf(unit) = head;
+        // release: pairs with the acquire in EmptyQuarantine.
+      } while (!g_state.barred.compare_exchange_weak(
+          head, unit, std::memory_order_release, std::memory_order_relaxed));
+      return;
+    }
+    superslab::TakeFrom(g_state.guards, 1);
+  }
+  Forget(bytes);
+  ForgetKept(unit, bytes);
+  ReleaseSpan(Whole(unit, tag),
+              guarded && !touched ? SpanState::kClean : SpanState::kDirty);
+}
+
+// Out of quarantine.
+void Park(Unit unit) {
+  const SpanTag tag = ReadTag(unit);
+  const bool guarded = IsGuarded(unit);
+  // What could be written to all the time is no shelter; and one whose
+  // alignment left no room for a page in front is of no use to others.
+  const uint32_t flags = AroundOf(unit) & (kUnitInFront | kOpen);
+  const uint32_t wanted = FrontUnits(true, 1) != 0 ? kUnitInFront : 0;
+  if (superslab::WindowIsFixed() || (guarded && flags != wanted)) {
+    return Leave(unit);
+  }
+  Parked& parked = guarded ? g_state.parked_guarded : g_state.parked_plain;
+  if (const Unit out = parked.Put(unit, tag.units)) Leave(out);
+}
+
+void Enter(Ring& ring, Unit unit, SpanTag tag) {
+  superslab::AddTo(g_state.detained_spans, 1);
+  superslab::AddTo(g_state.detained_bytes, size_t{tag.units} << kUnitShift);
+  // relaxed: a place to use.
+  const unsigned turn = ring.turn.fetch_add(1, std::memory_order_relaxed);
+  // acq_rel: whoever takes the span out sees what was done to it here.
+  const Unit out =
+      ring.places[turn % kPlaces].exchange(unit, std::memory_order_acq_rel);
+  if (out != 0) Park(out);
+}
+
+void Empty(Ring& ring) {
+  for (std::atomic<Unit>& place : ring.places) {
+    // acq_rel: as in Enter.
+    const Unit out = place.exchange(0, std::memory_order_acq_rel);
+    if (out != 0) Leave(out);
+  }
+}
+
+// What freed spans keep counts against the bound of all dirty memory, which
+// goes with what is alive and not detained.
+bool KeepsTooMuch(size_t more) {
+  const size_t all = superslab::Read(superslab::g_budget.live);
+  const size_t detained = superslab::Read(g_state.detained_bytes) + more;
+  const size_t live = all > detained ? all - detained : 0;
+  const size_t least = superslab::Read(superslab::g_min_dirty);
+  const size_t slack = superslab::Slack();
+  const size_t bound = (live / 8 > least ? live / 8 : least) +
+                       (live / 2 < slack ? live / 2 : slack);
+  return superslab::Read(g_state.kept_bytes) +
+             superslab::Read(superslab::g_budget.dirty) + more >
+         bound;
+}
+
+// Are most of its pages there? The kernel would say, but filters of system
+// calls made for malloc do not know how to ask it. A read that takes long had
+// to find a page: the wrong guess costs time only.
+bool IsResident(uintptr_t start, size_t bytes) {
+  constexpr uint64_t kFault = 200;  // nanoseconds
+  for (size_t i = 3; i > 0; --i) {
+    const uint64_t before = platform::Now();
+    (void)*At<volatile char>(start + bytes / 4 * i);
+    if (platform::Now() - before > kFault) return false;
+  }
+  return true;
+}
+
+// Zeroing pages costs less than giving them back and finding others, if they
+// are there.
+bool KeepsPages(uintptr_t start, size_t used, size_t bytes) {
+  if (KeepsTooMuch(bytes) || !IsResident(start, used)) return false;
+  superslab::AddTo(g_state.kept_bytes, bytes);
+  return true;
+}
+
+// Less is alive than when they were kept.
+void KeepLess() {
+  while (KeepsTooMuch(0)) {
+    const Unit unit = g_state.parked_guarded.TakeAny();
+    if (unit == 0) break;
+    Leave(unit);
+  }
+  for (std::atomic<Unit>& place : g_state.guarded.places) {
+    if (!KeepsTooMuch(0)) return;
+    // acq_rel, both: as in Enter.
+    const Unit unit = place.exchange(0, std::memory_order_acq_rel);
+    if (unit == 0) continue;
+    GivePagesBack(unit);
+    const Unit other = place.exchange(unit, std::memory_order_acq_rel);
+    if (other != 0) Park(other);
+  }
+}
+
+// Takes the pages of a guarded span away from everybody.
+void Bury(Unit unit, SpanTag tag) {
+  const Pages pages = PagesOf(unit, tag);
+  const uintptr_t start = UnitAddress(unit);
+  const uintptr_t end = EndOf(unit, tag);
+  const uintptr_t first = AddressOf(static_cast<char*>(pages.start));
+  // What shares its page with a neighbour stays, zeroed.
+  if (first > start) memset(At<void>(start), 0, first - start);
+  const size_t bytes = size_t{tag.units} << kUnitShift;
+  if (KeepsPages(first, end - first, bytes)) {
+    memset(pages.start, 0, end - first);
+    AroundOf(unit) |= kPagesKept;
+  } else if (!platform::Decommit(pages.start, pages.bytes)) {
+    memset(pages.start, 0, end - first);
+  } else {
+    superslab::NotePurged(end - first);
+  }
+  // If not, it is in quarantine all the same, and zero.
+  if (!platform::Forbid(pages.start, end - first)) AroundOf(unit) |= kOpen;
+}
+
+}  // namespace
+
+bool TakeGuard(Unit unit, SpanTag tag) {
+  // relaxed, all: a bound on a number.
+  if (g_state.guards.fetch_add(1, std::memory_order_relaxed) < kMaxGuards &&
+      platform::Forbid(At<void>(PageBefore(unit + tag.units)),
+                       platform::PageSize())) {
+    return true;
+  }
+  g_state.guards.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+void Detain(Unit unit, SpanTag tag) {
+  if (IsGuarded(unit)) {
+    Bury(unit, tag);
+    Enter(g_state.guarded, unit, tag);
+    if (HAK_UNLIKELY(superslab::Read(g_state.kept_bytes) != 0)) KeepLess();
+  } else {
+    ZeroContent(unit, tag);
+    Enter(g_state.plain, unit, tag);
+  }
+}
+
+Unit Unpark(uint32_t units, bool guarded) {
+  Parked& parked = guarded ? g_state.parked_guarded : g_state.parked_plain;
+  const Unit unit = parked.Take(units, guarded ? units + units / 4 + 4 : units);
+  if (unit == 0) return 0;
+  const SpanTag tag = ReadTag(unit);
+  const uintptr_t start = UnitAddress(unit);
+  AroundOf(unit) = (AroundOf(unit) & kAroundFlags) | (tag.units - units)
+                                                         << kRestShift;
+  const uintptr_t end = EndOf(unit, tag);
+  // What others could write to meanwhile: all, or what shares a page.
+  uintptr_t open = end;
+  if (guarded) {
+    open = AddressOf(static_cast<char*>(PagesOf(unit, tag).start));
+    if (!platform::Permit(At<void>(open), end - open)) {
+      Leave(unit);
+      return 0;
+    }
+  }
+  if (!IsZeroRange(At<void>(start), open - start)) ReportWriteAfterFree(start);
+  const size_t bytes = size_t{tag.units} << kUnitShift;
+  Forget(bytes);
+  if (guarded && (AroundOf(unit) & kPagesKept) == 0) {
+    superslab::NoteCleanTaken(bytes);
+  }
+  ForgetKept(unit, bytes);
+  return unit;
+}
+
+void NoteFront(uint32_t units) { superslab::AddTo(g_state.front_units, units); }
+
+void ReportWriteAfterFree(uintptr_t start) {
+  platform::Line line;
+  line.Text("hakmem: write after free in ").Hex(start).Text(" (Large)");
+  platform::Die(line);
+}
+
+void EmptyQuarantine() {
+  Empty(g_state.guarded);
+  Empty(g_state.plain);
+  while (const Unit out = g_state.parked_guarded.TakeAny()) Leave(out);
+  while (const Unit out = g_state.parked_plain.TakeAny()) Leave(out);
+  // acquire: pairs with the release in Leave.
+  Unit unit = g_state.barred.exchange(0, std::memory_order_acquire);
+  while (unit != 0) {
+    const Unit next = TailOf(unit);
+    Leave(unit);
+    unit = next;
+  }
+}
+
+Detained CountQuarantine() {
+  return {superslab::Read(g_state.detained_spans),
+          superslab::Read(g_state.detained_bytes),
+          superslab::Read(g_state.front_units)};
+}
+
+}  // namespace hakmem::large
