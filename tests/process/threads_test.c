@@ -58,8 +58,9 @@ static void TestChurn(unsigned threads) {
   for (unsigned i = 0; i < rounds; ++i) ChurnRound(warm + i);
   // Leak 0: a lost 16-byte block per thread would be 80 KB of 5,000 threads,
   // a lost slab 320 MB. What remains is the number of slabs in use, which
-  // depends on which threads happened to overlap.
-  CheckGrowth(before, (size_t)4 << 20, (size_t)1 << 20);
+  // depends on which threads happened to overlap, and as much again may lie
+  // idle.
+  CheckGrowth(before, (size_t)4 << 20, (size_t)4 << 20);
 }
 
 // ---- Thread-specific data, whose destructors run in a dying thread.
