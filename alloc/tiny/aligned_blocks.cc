@@ -1,7 +1,6 @@
 // Box:   tiny.   Uses: superslab, base.   Must not know: wrap, large.
 // Holds: malloc with an alignment: from the bin if a block there lies well,
-// else
-//        from a slab whose blocks all do.
+//        else from a slab whose blocks all do.
 // Locks: the own heap's while blocks move; none while a slab is acquired.
 // Read next: alloc/tiny/aligned_shape.h
 
@@ -58,14 +57,10 @@ void* PrependChain(unsigned c, const Chain& chain) {
   return chain.head;
 }
 
-}  // namespace
-
-void* AllocateAligned(size_t alignment, size_t bytes) {
+HAK_NOINLINE void* AllocateUncached(size_t alignment, AlignedShape shape) {
   // How many at a time: they are looked for one by one afterwards.
   constexpr unsigned kBatch = 8;
-  const AlignedShape shape = ShapeFor(alignment, bytes);
   const unsigned c = shape.size_class;
-  if (void* block = TakeCachedAligned(c, alignment, bytes)) return block;
   Heap* heap = OwnHeap();
   const unsigned want = heap != nullptr && !kVariant.armour ? kBatch : 1;
   if (heap == nullptr) heap = SharedHeap();
@@ -86,6 +81,15 @@ void* AllocateAligned(size_t alignment, size_t bytes) {
   }
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
   return PrependChain(c, chain);
+}
+
+}  // namespace
+
+void* AllocateAligned(size_t alignment, size_t bytes) {
+  const AlignedShape shape = ShapeFor(alignment, bytes);
+  void* block = TakeCachedAligned(shape.size_class, alignment, bytes);
+  return HAK_LIKELY(block != nullptr) ? block
+                                      : AllocateUncached(alignment, shape);
 }
 
 bool IsAligned(const void* block) {

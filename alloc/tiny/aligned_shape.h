@@ -23,12 +23,14 @@ struct AlignedShape {
 // alignment that its stride allows: a program that asks for many alignments
 // shall not need a slab for each.
 constexpr AlignedShape ShapeFor(size_t alignment, size_t bytes) {
-  size_t step = kUnit;
-  while (step * 8 <= bytes) step *= 2;
+  // The least power of two that is more than an eighth of the bytes.
+  size_t step =
+      bytes < 8 * kUnit ? kUnit : size_t{1} << (61 - __builtin_clzl(bytes));
   if (step < alignment) step = alignment;
   size_t stride = AlignUp(bytes + 1, step);
-  unsigned c = kClasses - 1;
-  while (c > 0 && kStride[c] > stride) --c;
+  // The largest class that is no longer.
+  unsigned c = stride > kMaxSmall ? kClasses - 1 : ClassFor(stride - 1);
+  if (kStride[c] > stride) --c;
   if (UsableBytes(c) < bytes) {
     c = ClassFor(bytes);
     stride = AlignUp(kStride[c], step);
