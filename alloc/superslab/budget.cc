@@ -75,8 +75,9 @@ size_t TimeAllowance() {
 
 // Has what is alive collapsed, and not grown since?
 bool Collapsed(size_t live, size_t idle) {
-  const bool again = platform::Now() < g_budget.again_until.load(kRelaxed);
-  if (idle / (again ? kCollapseAgain : kCollapse) > live) {
+  if (idle / kCollapseAgain > live ||
+      (idle / kCollapse > live &&
+       platform::Now() >= g_budget.again_until.load(kRelaxed))) {
     g_budget.collapsed.store(live, kRelaxed);
     return true;
   }
