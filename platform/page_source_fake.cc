@@ -30,8 +30,10 @@ bool Fails(bool counts_as_memory = true) {
   if (!counts_as_memory) return false;
   // relaxed: a number of its own for each call.
   const uint64_t n = counts.calls.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (plan.fail_from == 0 || n < plan.fail_from) return false;
-  if (n - plan.fail_from >= plan.fail_calls) return false;
+  const bool one_of = plan.fail_every != 0 && n % plan.fail_every == 0;
+  const bool in_row = plan.fail_from != 0 && n >= plan.fail_from &&
+                      n - plan.fail_from < plan.fail_calls;
+  if (!one_of && !in_row) return false;
   ++counts.failed;
   return true;
 }
@@ -43,7 +45,8 @@ bool IsTaken(const void* hint, size_t bytes) {
 
 void* MapWith(void* hint, size_t bytes, int protection, int flags) {
   if (plan.commit_limit != 0 &&
-      static_cast<uint64_t>(counts.mapped_bytes) + bytes > plan.commit_limit) {
+      counts.mapped_bytes + static_cast<int64_t>(bytes) >
+          static_cast<int64_t>(plan.commit_limit)) {
     return nullptr;
   }
   void* got = mmap(hint, bytes, protection, kPrivateAnonymous | flags, -1, 0);

@@ -17,6 +17,8 @@ struct Plan {
   // Calls fail_from, fail_from + 1 ... fail; fail_calls of them. 0: none.
   uint64_t fail_from = 0;
   uint64_t fail_calls = ~uint64_t{0};
+  // Calls whose number is a multiple of it fail. 0: none.
+  uint64_t fail_every = 0;
   // Only these fail by number.
   bool unmap_may_fail = false;
   // madvise as under mlockall: it fails, and the content stays.

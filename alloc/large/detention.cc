@@ -14,6 +14,7 @@
 #include "alloc/large/parked.h"
 #include "alloc/large/span_heap.h"
 #include "alloc/superslab/budget.h"
+#include "alloc/superslab/window.h"
 #include "platform/die.h"
 #include "platform/page_source.h"
 
@@ -91,9 +92,11 @@ void Leave(Unit unit) {
       pages.start = static_cast<char*>(pages.start) - kUnitBytes;
       pages.bytes += kUnitBytes;
     }
-    // Memory that can be written to counts for RLIMIT_DATA: at the limit it is
-    // tried again when memory is out.
-    if (!platform::Permit(pages.start, pages.bytes)) {
+    // Memory that can be written to counts for RLIMIT_DATA: at the limit the
+    // window gives up what it can, and it is tried again when memory is out.
+    if (!platform::Permit(pages.start, pages.bytes) &&
+        !(superslab::LowerLimit(1) &&
+          platform::Permit(pages.start, pages.bytes))) {
       // relaxed: the CAS checks.
       Unit head = g_state.barred.load(std::memory_order_relaxed);
       do {

@@ -249,10 +249,7 @@ bool ResizeHuge(void* pointer, size_t bytes) {
   if (bytes > old_bytes) {
     const size_t more = bytes - old_bytes;
     if (!superslab::Charge(more)) return false;
-    void* wanted = At<void>(address + old_bytes);
-    void* got = platform::Map(wanted, more);
-    if (got != wanted) {
-      if (got != nullptr) (void)platform::Unmap(got, more);
+    if (!superslab::MapAt(address + old_bytes, more)) {
       superslab::Uncharge(more);
       return false;
     }

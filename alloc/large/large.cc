@@ -158,18 +158,14 @@ void ReportDamagedCache(Unit unit) {
 
 Ownership Find(void* pointer, const char* what) {
   const uintptr_t address = AddressOf(static_cast<char*>(pointer));
-  const uintptr_t offset = address - superslab::WindowBase();
-  if (offset < superslab::kWindowBytes) {
-    const int8_t kind = superslab::MapByte(offset >> superslab::kSlabShift);
-    if (kind == superslab::kLarge) {
-      const Unit unit = UnitOf(address);
-      const SpanTag tag = ReadTag(unit);
-      if (HAK_LIKELY(tag.state == SpanState::kUsed &&
-                     BlockAt(unit, tag) == pointer)) {
-        return Ownership::kSpan;
-      }
-      Report(pointer, unit, what);
+  if (superslab::KindOf(address) == superslab::kLarge) {
+    const Unit unit = UnitOf(address);
+    const SpanTag tag = ReadTag(unit);
+    if (HAK_LIKELY(tag.state == SpanState::kUsed &&
+                   BlockAt(unit, tag) == pointer)) {
+      return Ownership::kSpan;
     }
+    Report(pointer, unit, what);
   }
   return FindHuge(pointer) != 0 ? Ownership::kHuge : Ownership::kForeign;
 }

@@ -11,7 +11,6 @@
 namespace hakmem::large {
 namespace {
 
-constexpr size_t kUnitsPerSlab = superslab::kSlabBytes / kUnitBytes;
 constexpr Unit kEndUnit = superslab::kWindowSlabs * kUnitsPerSlab;
 
 // The tag, also where the metadata is only about to be there.
@@ -50,7 +49,7 @@ bool IsHead(SpanState state) {
 SpanLook LookAtSpan(uintptr_t address) {
   constexpr Unit kMostBack = (size_t{64} << 20) >> kUnitShift;
   const SpanLook none = {0, 0, SpanState::kInner, 0, 0};
-  if (address - superslab::WindowBase() >= superslab::kWindowBytes) return none;
+  if (superslab::SlabIndex(address) >= superslab::SlabLimit()) return none;
   const Unit unit = UnitOf(address);
   SpanLook busy = none;
   for (Unit back = 0; back <= kMostBack && back <= unit; ++back) {

@@ -11,9 +11,8 @@
 #include "alloc/large/large.h"
 #include "alloc/large/span_bins.h"
 #include "alloc/large/span_dirt.h"
+#include "alloc/large/span_source.h"
 #include "alloc/superslab/budget.h"
-#include "alloc/superslab/huge_page.h"
-#include "alloc/superslab/metadata.h"
 #include "platform/page_source.h"
 
 namespace hakmem::large {
@@ -126,54 +125,14 @@ SpanResult TakeLocked(size_t units, size_t align_units) {
   return CarveLocked(span, first, static_cast<uint32_t>(units));
 }
 
-// Metadata for the SuperSlabs of a new region. False: no memory.
-bool PrepareMeta(size_t first, size_t count) {
-  for (size_t i = first; i < first + count; ++i) {
-    std::atomic<void*>& entry = superslab::Entry(i).spans;
-    // relaxed: nobody else prepares a SuperSlab that we have claimed.
-    if (entry.load(std::memory_order_relaxed) != nullptr) continue;
-    void* meta = superslab::AllocateMetadata(sizeof(SpanMeta));
-    if (meta == nullptr) return false;
-    // release: pairs with the acquire in MetaOf.
-    entry.store(meta, std::memory_order_release);
-  }
-  return true;
-}
-
+// But for slabs that are absent.
 void MarkSlabs(size_t first_super, size_t count, int8_t kind) {
-  for (size_t i = 0; i < count * kSlabsPerSuper; ++i) {
-    superslab::SetMapByte(first_super * kSlabsPerSuper + i, kind);
+  const size_t end = (first_super + count) * kSlabsPerSuper;
+  for (size_t i = first_super * kSlabsPerSuper; i < end; ++i) {
+    if (superslab::MapByte(i) != superslab::kAbsent) {
+      superslab::SetMapByte(i, kind);
+    }
   }
-}
-
-void PurgeSpansTo(size_t keep, bool unmap_all);
-
-// Maps SuperSlabs for a span of `units`. False: no memory.
-bool Grow(size_t units) {
-  if (!superslab::EnsureWindow()) return false;
-  if (superslab::WindowIsFixed()) return superslab::Fixed()->add_spans();
-  superslab::Growth growth;
-  if (units <= kUnitsPerSuper) {
-    growth = superslab::ClaimGrowth();
-  } else {
-    const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
-    growth = {superslab::ClaimSupers(count), count, false};
-  }
-  const auto [first, count, resident] = growth;
-  if (first == kNoSuper) return false;
-  if (!PrepareMeta(first, count)) {
-    (void)superslab::UnclaimSupers(first, count);
-    return false;
-  }
-  // release: pairs with the acquire in superslab::Purge.
-  superslab::g_purge_spans.store(PurgeSpansTo, std::memory_order_release);
-  LockHolder hold(g_state.lock);
-  MarkSlabs(first, count, superslab::kLarge);
-  FreeLocked(static_cast<Unit>(first * kUnitsPerSuper),
-             static_cast<uint32_t>(count * kUnitsPerSuper),
-             resident ? SpanState::kDirty : SpanState::kClean);
-  if (resident) superslab::NoteCleanTaken(count * superslab::kSuperBytes);
-  return true;
 }
 
 // A free stretch that one thread has taken out of the lists.
@@ -234,10 +193,16 @@ void NoteGone(size_t units) {
 // back. False: there are none, or the kernel refuses; nothing has changed.
 bool UnmapSupers(const Busy& busy) {
   const size_t first = (busy.first + kUnitsPerSuper - 1) / kUnitsPerSuper;
-  const size_t end = busy.end / kUnitsPerSuper;
-  if (end <= first) return false;
+  size_t end = busy.end / kUnitsPerSuper;
   const Unit from = static_cast<Unit>(first * kUnitsPerSuper);
-  const Unit to = static_cast<Unit>(end * kUnitsPerSuper);
+  Unit to = static_cast<Unit>(end * kUnitsPerSuper);
+  // One that is mapped in part up to here.
+  if (busy.end > to &&
+      superslab::MapByte(busy.end / kUnitsPerSlab) == superslab::kAbsent) {
+    to = busy.end;
+    ++end;
+  }
+  if (end <= first) return false;
   // Nobody else looks at the dirt of a busy stretch.
   const size_t dirt = CountDirt(from, to - from);
   MarkSlabs(first, end - first, superslab::kReleased);
@@ -273,6 +238,8 @@ bool DecommitPages(const Busy& busy) {
   return true;
 }
 
+}  // namespace
+
 void PurgeSpansTo(size_t keep, bool unmap_all) {
   // What cannot be given back is held until the end, so that the search for the
   // largest goes on with the others; a few of them, then it is not worth more.
@@ -283,6 +250,7 @@ void PurgeSpansTo(size_t keep, bool unmap_all) {
   // Memory is out, or all of it is wanted back: this thread's own spans first.
   if (unmap_all) FlushThread();
   if (superslab::WindowIsFixed()) return;
+  if (unmap_all && WasMixed()) (void)AddFreeSlabs();
   const unsigned most = unmap_all ? kMaxHeld : 8;
   while (count < most) {
     const size_t dirty = superslab::Read(g_budget.dirty);
@@ -298,16 +266,15 @@ void PurgeSpansTo(size_t keep, bool unmap_all) {
   while (count > 0) PutBack(held[--count]);
 }
 
-}  // namespace
+SpanResult TakeSpan(size_t units, size_t align_units) {
+  LockHolder hold(g_state.lock);
+  return TakeLocked(units, align_units);
+}
 
 SpanResult AcquireSpan(size_t units, size_t align_units) {
   if (units == 0 || units + align_units > kMaxUnits) return {0, false};
   for (;;) {
-    SpanResult result;
-    {
-      LockHolder hold(g_state.lock);
-      result = TakeLocked(units, align_units);
-    }
+    const SpanResult result = TakeSpan(units, align_units);
     if (result.unit != 0) {
       superslab::GiveBackForGrowth();
       return result;
@@ -325,9 +292,13 @@ void ReleaseSpan(Unit unit, SpanState state) {
   FreeLocked(unit, tag.units, state);
 }
 
-void AddSpan(Unit unit, uint32_t units) {
+void AddSpan(Unit unit, uint32_t units, SpanState state) {
   LockHolder hold(g_state.lock);
-  FreeLocked(unit, units, SpanState::kDirty);
+  for (Unit i = unit / kUnitsPerSlab; i <= (unit + units - 1) / kUnitsPerSlab;
+       ++i) {
+    superslab::SetMapByte(i, superslab::kLarge);
+  }
+  FreeLocked(unit, units, state);
 }
 
 void ForgetSpan(Unit unit) {

@@ -21,18 +21,25 @@ struct SpanResult {
 // two) in memory. Its tag says kUsed, colour 0. The caller holds no lock.
 [[nodiscard]] SpanResult AcquireSpan(size_t units, size_t align_units);
 
+// The same out of free spans only.
+[[nodiscard]] SpanResult TakeSpan(size_t units, size_t align_units);
+
 // Frees a span whose tag the caller has moved from kUsed to kBusy, as kDirty,
 // or kClean if all of it reads as zero and its pages are gone. The caller holds
 // no lock and ends with PurgeIfOverBudget.
 void ReleaseSpan(Unit unit, SpanState state = SpanState::kDirty);
 
-// In a window that is a buffer: units that were none, as one free span; and a
-// used span of the caller's whose units are none from now on.
-void AddSpan(Unit unit, uint32_t units);
+// Units that were none, as one free span: memory that is new, or slabs; their
+// SuperSlabs have a SpanMeta. And a used span of the caller's whose units are
+// none from now on.
+void AddSpan(Unit unit, uint32_t units, SpanState state = SpanState::kDirty);
 void ForgetSpan(Unit unit);
 
 // Makes the used span `new_units` long without moving it. False: not possible.
 [[nodiscard]] bool ResizeSpan(Unit unit, size_t new_units);
+
+// Gives dirty free spans back, see superslab/budget.h.
+void PurgeSpansTo(size_t keep, bool unmap_all);
 
 // Gauges. `free_units` counts dirty and clean ones.
 struct SpanCounts {

@@ -17,6 +17,7 @@ namespace hakmem::large {
 // of 12 KiB shares its page, and a purge gives back whole pages only.
 inline constexpr unsigned kUnitShift = 12;
 inline constexpr size_t kUnitBytes = size_t{1} << kUnitShift;
+inline constexpr unsigned kUnitsPerSlab = superslab::kSlabBytes / kUnitBytes;
 inline constexpr unsigned kUnitsPerSuper = superslab::kSuperBytes / kUnitBytes;
 
 enum class SpanState : uint8_t {

@@ -153,7 +153,7 @@ BlockInfo BlockOf(uintptr_t address, Patience patience) {
     return OutsideWindow(address, patience);
   }
   const size_t slab_index = offset >> superslab::kSlabShift;
-  const int8_t kind = superslab::MapByte(slab_index);
+  const int8_t kind = superslab::KindOf(address);
   if (kind == superslab::kLarge) return SpanBlockAt(address);
   if (kind < 0) {
     const SlabLook slab(slab_index, patience);
@@ -162,8 +162,9 @@ BlockInfo BlockOf(uintptr_t address, Patience patience) {
   // A Huge block lies here if the kernel has honoured no hint.
   BlockInfo info = OutsideWindow(address, patience);
   if (info.place == Place::kOutside) {
-    info.place =
-        kind == superslab::kNeverOurs ? Place::kWindow : Place::kReleased;
+    const bool never =
+        kind == superslab::kNeverOurs || kind == superslab::kAbsent;
+    info.place = never ? Place::kWindow : Place::kReleased;
   }
   return info;
 }

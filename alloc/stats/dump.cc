@@ -225,6 +225,9 @@ void PutSuper(Image& image, size_t super_index) {
     const int8_t kind =
         superslab::MapByte(super_index * superslab::kSlabsPerSuper + i);
     record.kind[i] = kind;
+    if (kind == superslab::kAbsent) {
+      record.guards = static_cast<uint16_t>(record.guards | (1u << i));
+    }
     if (kind < 0 || kind == superslab::kLarge) in_use = true;
   }
   if (!in_use) return;  // claimed once, and unmapped since

@@ -91,7 +91,7 @@ struct HeapClass {
 };
 
 // kind: the slab map, see superslab/geometry.h: 0 never used, 1 released (free
-// in the pool), 2 spans, otherwise negative: blocks.
+// in the pool), 2 spans, 3 not mapped, otherwise negative: blocks.
 struct SuperRecord {
   uint32_t index;      // its address is window_base + (index << super_shift)
   uint16_t pool_free;  // a bit per slab

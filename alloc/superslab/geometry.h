@@ -34,6 +34,7 @@ enum SlabKind : int8_t {
   kNeverOurs = 0,
   kReleased = 1,  // was ours once: a pointer into it is stale, not foreign
   kLarge = 2,     // spans, described by their SpanTags
+  kAbsent = 3,    // the end of a SuperSlab that there was no memory for
 };
 
 }  // namespace hakmem::superslab

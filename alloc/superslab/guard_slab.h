@@ -31,10 +31,11 @@ inline uint16_t PlaceGuard([[maybe_unused]] size_t super_index) {
   return 0;
 }
 
-// Is nothing of the SuperSlab in use?
+// Is nothing of the SuperSlab in use, and may it be unmapped?
 inline bool AllFree(const SuperMeta* meta, SuperWord word) {
-  if constexpr (kVariant.guards) return (word.free | meta->guards) == 0xFFFF;
-  return word.all_free();
+  // relaxed: set while one of its slabs was out of the word.
+  if (meta->mixed.load(std::memory_order_relaxed) != 0) return false;
+  return (word.free | meta->guards) == 0xFFFF;
 }
 
 }  // namespace hakmem::superslab

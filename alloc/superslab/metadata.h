@@ -13,6 +13,10 @@ namespace hakmem::superslab {
 // first few KiB come from .bss, so that a small program maps nothing for it.
 [[nodiscard]] void* AllocateMetadata(size_t bytes);
 
+// Makes sure that the next so many bytes are there, before what they describe
+// is mapped: afterwards there may be no memory for them. False: no memory.
+[[nodiscard]] bool ReserveMetadata(size_t bytes);
+
 // Bytes handed out so far: a gauge.
 size_t MetadataBytes();
 

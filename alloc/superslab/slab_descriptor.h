@@ -73,7 +73,9 @@ struct SuperMeta {
   // {free mask 16, clean mask 16, tag 32}, see superslab/super_word.h.
   std::atomic<uint64_t> word;
   uint64_t guards;  // slabs without access, never in the pool
-  uint64_t padding[6];
+  // Some of its slabs are, or were, spans: it is theirs to unmap.
+  std::atomic<uint32_t> mixed;
+  uint32_t padding[11];
   SlabRecord slabs[kSlabsPerSuper];
 };
 

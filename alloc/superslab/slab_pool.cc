@@ -18,6 +18,8 @@
 
 namespace hakmem::superslab {
 
+HAK_CONSTINIT std::atomic<AddSlabs> g_add_slabs{nullptr};
+
 namespace {
 
 struct PoolState {
@@ -124,7 +126,12 @@ SuperMeta* PrepareMeta(size_t super_index) {
 bool OpenSuper(size_t index, bool resident, uint16_t taken) {
   SuperMeta* meta = PrepareMeta(index);
   if (meta == nullptr) return false;
-  meta->guards = PlaceGuard(index);
+  const unsigned mapped = MappedSlabs(index);
+  // Behind the end of one that is mapped in part nobody can write, either.
+  meta->guards =
+      mapped == kSlabsPerSuper ? PlaceGuard(index) : 0xFFFFu & ~0u << mapped;
+  // relaxed: published by the release below.
+  meta->mixed.store(0, std::memory_order_relaxed);
   SuperWord word = SuperWord::AllClean();
   if (resident) {
     word.clean = 0;
@@ -147,17 +154,23 @@ bool OpenSuper(size_t index, bool resident, uint16_t taken) {
 
 // Stage 3. The mapper keeps the first slab.
 SlabDescriptor* MapSuper() {
-  const Growth growth = ClaimGrowth();
-  const size_t index = growth.first;
-  if (index == kNoSuper) return nullptr;
-  for (size_t i = growth.count; i-- > 0;) {
-    if (!OpenSuper(index + i, growth.resident, i == 0 ? 1 : 0)) {
-      (void)UnclaimSupers(index + i, 1);
-      // What the other one gave, if there is another.
-      if (i == 0) return TakeFromPool();
+  for (int tries = 0; tries < 2; ++tries) {
+    // All there was may have gone into the memory that it should describe.
+    if (tries == 1 && !ReserveMetadata(sizeof(SuperMeta))) break;
+    Growth growth = ClaimGrowth();
+    if (growth.first == kNoSuper) growth = {ClaimPart(), 1, false};
+    const size_t index = growth.first;
+    if (index == kNoSuper) break;
+    bool opened = false;
+    for (size_t i = growth.count; i-- > 0;) {
+      opened = OpenSuper(index + i, growth.resident, i == 0 ? 1 : 0);
+      if (!opened) (void)UnclaimSupers(index + i, 1);
     }
+    if (opened) return &MetaOf(index)->slabs[0].descriptor;
+    // What the other one gave, if there is another.
+    if (SlabDescriptor* slab = TakeFromPool()) return slab;
   }
-  return &MetaOf(index)->slabs[0].descriptor;
+  return nullptr;
 }
 
 size_t DirtyBytes(const SlabDescriptor* slab) {
@@ -206,8 +219,8 @@ void PutBack(size_t super_index, SuperMeta* meta, uint16_t mask,
 
 // Unmaps a SuperSlab whose slabs are all in the pool.
 bool Retire(size_t super_index, SuperMeta* meta) {
-  // relaxed: the CAS below checks.
-  uint64_t old = meta->word.load(std::memory_order_relaxed);
+  // acquire: who took a slab out and set `mixed` put it back by a release.
+  uint64_t old = meta->word.load(std::memory_order_acquire);
   const SuperWord word = SuperWord::Unpack(old);
   if (!AllFree(meta, word)) return false;
   // acquire: as in TakeFromSuper.
@@ -258,8 +271,8 @@ SlabDescriptor* AcquireSlab() {
         continue;
       }
       uint32_t expected = 0;
-      // acquire: pairs with the release below: what the last mapper published
-      // is seen by the next search.
+      // acquire: pairs with the release in EndTurn: what the last mapper
+      // published is seen by the next search.
       if (!g_pool.mapping.compare_exchange_strong(expected, 1,
                                                   std::memory_order_acquire)) {
         platform::FutexWait(&g_pool.mapping, 1);
@@ -271,10 +284,13 @@ SlabDescriptor* AcquireSlab() {
         slab = MapSuper();
         mapped = true;
       }
-      // release: pairs with the acquire above.
-      g_pool.mapping.store(0, std::memory_order_release);
-      platform::FutexWake(&g_pool.mapping, 1 << 30);
-      if (slab == nullptr) return nullptr;
+      EndTurn(g_pool.mapping);
+      if (slab == nullptr) {
+        // acquire: pairs with the release of the box that set it.
+        const AddSlabs add = g_add_slabs.load(std::memory_order_acquire);
+        if (add == nullptr || !add()) return nullptr;
+        continue;
+      }
     }
     Count(mapped ? g_pool.from_mapping : g_pool.from_pool);
     const size_t dirty = DirtyBytes(slab);
@@ -282,6 +298,29 @@ SlabDescriptor* AcquireSlab() {
     if (dirty == 0) GiveBackForGrowth();
     return slab;
   }
+}
+
+SuperMeta* Mix(size_t super_index, Lender lender) {
+  SuperMeta* meta = MetaOf(super_index);
+  if (meta == nullptr) {
+    SuperMeta* fresh = PrepareMeta(super_index);
+    if (fresh == nullptr) return nullptr;
+    // release: pairs with the acquire in MetaOf and Descriptor; acquire:
+    // another thread was faster, and ours is lost.
+    if (Entry(super_index)
+            .slabs.compare_exchange_strong(meta, fresh,
+                                           std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
+      meta = fresh;
+    }
+  }
+  // relaxed: the caller holds a slab of it out of the word, see AllFree.
+  if (meta->mixed.exchange(1, std::memory_order_relaxed) == 0 &&
+      lender == Lender::kSlabs) {
+    // relaxed: a gauge.
+    g_pool.supers.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return meta;
 }
 
 void ReleaseSlab(SlabDescriptor* slab) {
@@ -336,22 +375,16 @@ void PurgeSlabs(size_t keep, size_t keep_supers) {
 }
 
 void LockPoolForFork() {
-  uint32_t expected = 0;
-  // acquire: as in AcquireSlab.
-  while (!g_pool.mapping.compare_exchange_weak(expected, 1,
-                                               std::memory_order_acquire)) {
-    if (expected == 1) platform::FutexWait(&g_pool.mapping, 1);
-    expected = 0;
-  }
+  TakeTurn(g_pool.mapping);
+  LockLimitForFork();
 }
 
 void UnlockPoolForFork(bool child) {
+  UnlockLimitForFork();
   // A purge that another thread was in the middle of never ends in the child:
   // the slabs it had taken out are lost there, at most one SuperSlab.
   if (child) g_pool.purging.store(0, std::memory_order_relaxed);
-  // release: as in AcquireSlab.
-  g_pool.mapping.store(0, std::memory_order_release);
-  if (!child) platform::FutexWake(&g_pool.mapping, 1 << 30);
+  EndTurn(g_pool.mapping);
 }
 
 PoolCounts ReadPoolCounts() {

@@ -29,6 +29,15 @@ struct PoolCounts {
 // A free slab, if there is one already.
 [[nodiscard]] SlabDescriptor* TakeFreeSlab();
 
+// Where memory is out free spans become slabs: alloc/large puts some into the
+// pool by this. nullptr: there are no spans. False: none are free.
+using AddSlabs = bool (*)();
+extern std::atomic<AddSlabs> g_add_slabs;
+// The descriptors of a SuperSlab of spans, which has slabs from now on, or of
+// one of slabs that has spans. nullptr: no memory.
+enum class Lender : unsigned char { kSpans, kSlabs };
+[[nodiscard]] SuperMeta* Mix(size_t super_index, Lender lender);
+
 // Gives a slab back; nobody may hold a block of it. Its map byte becomes
 // kReleased. The caller holds no lock, and calls PurgeIfOverBudget afterwards.
 void ReleaseSlab(SlabDescriptor* slab);

@@ -110,7 +110,8 @@ size_t ReserveRun(size_t count) {
   size_t run = 0;
   // SuperSlab 0 is never used: 0 may then mean "none" to the boxes above.
   if (g_window.claim_hint == 0) g_window.claim_hint = 1;
-  for (size_t i = g_window.claim_hint; i < kWindowSupers; ++i) {
+  const size_t limit = SuperLimit();
+  for (size_t i = g_window.claim_hint; i < limit; ++i) {
     run = TestClaimed(i) ? 0 : run + 1;
     if (run < count) continue;
     const size_t first = i + 1 - count;
@@ -128,7 +129,7 @@ size_t ReserveRun(size_t count) {
   return kNoSuper;
 }
 
-void GiveUpRun(size_t first, size_t count) {
+HAK_NOINLINE void GiveUpRun(size_t first, size_t count) {
   LockHolder hold(g_window_lock);
   SetClaimed(first, count, false);
   if (first < g_window.claim_hint) {
@@ -139,6 +140,8 @@ void GiveUpRun(size_t first, size_t count) {
 // Maps somewhere, aligned, and claims that place if it lies in the window.
 size_t MapAnywhere(size_t count) {
   const size_t bytes = count << kSuperShift;
+  while (RaiseLimit()) {
+  }
   char* whole = static_cast<char*>(platform::Map(nullptr, bytes + kSuperBytes));
   if (whole == nullptr) return kNoSuper;
   const uintptr_t start = AddressOf(whole);
@@ -160,7 +163,8 @@ size_t MapAnywhere(size_t count) {
       g_window.runs = 0;
     }
     const size_t first = (aligned - WindowBase()) >> kSuperShift;
-    if (first < kWindowSupers && count <= kWindowSupers - first) {
+    const size_t limit = SuperLimit();
+    if (first > 0 && first < limit && count <= limit - first) {
       SetClaimed(first, count, true);
       if (g_window.high_water.load(std::memory_order_relaxed) < first + count) {
         g_window.high_water.store(static_cast<uint32_t>(first + count),
@@ -173,7 +177,7 @@ size_t MapAnywhere(size_t count) {
   return kNoSuper;
 }
 
-void CountMapped(size_t first, size_t count) {
+HAK_NOINLINE void CountMapped(size_t first, size_t count, size_t bytes) {
   const uint32_t added = static_cast<uint32_t>(count);
   // relaxed, all: gauges.
   const uint32_t now =
@@ -181,36 +185,45 @@ void CountMapped(size_t first, size_t count) {
   if (g_window.peak_mapped.load(std::memory_order_relaxed) < now) {
     g_window.peak_mapped.store(now, std::memory_order_relaxed);
   }
-  platform::PreferPages(At<void>(SuperAddress(first)), count << kSuperShift);
+  platform::PreferPages(At<void>(SuperAddress(first)), bytes);
+}
+
+bool HintsWork() {
+  LockHolder hold(g_window_lock);
+  return g_window.misses < kMaxMisses;
 }
 
 size_t ClaimCharged(size_t count) {
+  const size_t bytes = count << kSuperShift;
+  bool lowered = false;
   for (;;) {
-    bool hints_work;
-    {
-      LockHolder hold(g_window_lock);
-      hints_work = g_window.misses < kMaxMisses;
-    }
-    if (!hints_work) {
+    if (!HintsWork()) {
       const size_t first = MapAnywhere(count);
-      if (first != kNoSuper) CountMapped(first, count);
+      if (first != kNoSuper) CountMapped(first, count, bytes);
       return first;
     }
     const size_t first = ReserveRun(count);
-    if (first == kNoSuper) return kNoSuper;
+    if (first == kNoSuper) {
+      if (RaiseLimit()) continue;
+      return kNoSuper;
+    }
     void* wanted = At<void>(SuperAddress(first));
-    void* got = platform::Map(wanted, count << kSuperShift);
+    void* got = platform::Map(wanted, bytes);
     if (got == wanted) {
-      CountMapped(first, count);
+      CountMapped(first, count, bytes);
       LockHolder hold(g_window_lock);
       g_window.misses = 0;
       return first;
     }
     if (got == nullptr) {  // a limit, not a taken address: final
       GiveUpRun(first, count);
-      return kNoSuper;
+      // Hardened needs what it gains to give access back (RLIMIT_DATA counts
+      // what has access).
+      if (kVariant.guards || lowered || !LowerLimit(count)) return kNoSuper;
+      lowered = true;
+      continue;
     }
-    (void)platform::Unmap(got, count << kSuperShift);
+    (void)platform::Unmap(got, bytes);
     // Somebody else's mapping is there. Its first SuperSlab stays claimed, so
     // that the next try starts behind it.
     if (count > 1) GiveUpRun(first + 1, count - 1);
@@ -250,7 +263,7 @@ bool EnsureWindow() {
   return true;
 }
 
-bool Charge(size_t bytes) {
+HAK_NOINLINE bool Charge(size_t bytes) {
   const size_t last = hak_config.heap_limit - 1;  // of no limit: the largest
   // relaxed, both: a sum with a bound; it orders nothing.
   size_t sum = g_charged.load(std::memory_order_relaxed);
@@ -279,14 +292,60 @@ size_t ClaimSupers(size_t count) {
   return first;
 }
 
+bool MapAt(uintptr_t address, size_t bytes) {
+  void* got = platform::Map(At<void>(address), bytes);
+  if (got == At<void>(address)) return true;
+  if (got != nullptr) (void)platform::Unmap(got, bytes);
+  return false;
+}
+
+unsigned MappedSlabs(size_t super_index) {
+  unsigned slabs = kSlabsPerSuper;
+  while (slabs > 0 &&
+         MapByte(super_index * kSlabsPerSuper + slabs - 1) == kAbsent) {
+    --slabs;
+  }
+  return slabs;
+}
+
+size_t ClaimPart() {
+  // As in ClaimCharged.
+  if constexpr (kVariant.guards) return kNoSuper;
+  if (!HintsWork() || !Charge(kSuperBytes)) return kNoSuper;
+  const size_t index = ReserveRun(1);
+  if (index != kNoSuper) {
+    const uintptr_t start = SuperAddress(index);
+    // One first: mostly there is no memory at all.
+    unsigned slabs = MapAt(start, kSlabBytes) ? 1 : 0;
+    for (unsigned n = kSlabsPerSuper / 2; slabs > 0 && n > 0; n /= 2) {
+      if (MapAt(start + (slabs << kSlabShift), n << kSlabShift)) slabs += n;
+    }
+    if (slabs > 0) {
+      for (unsigned i = slabs; i < kSlabsPerSuper; ++i) {
+        SetMapByte(index * kSlabsPerSuper + i, kAbsent);
+      }
+      CountMapped(index, 1, slabs << kSlabShift);
+      return index;
+    }
+    GiveUpRun(index, 1);
+  }
+  Uncharge(kSuperBytes);
+  return kNoSuper;
+}
+
 bool UnclaimSupers(size_t first, size_t count) {
+  // Only the last one may have an end that is absent.
+  const size_t end = (first + count) * kSlabsPerSuper;
+  const size_t absent = kSlabsPerSuper - MappedSlabs(first + count - 1);
   {
     LockHolder hold(g_window_lock);
     if (g_window.runs >= kMaxRuns && RunsAdded(first, count) < 0) return false;
   }
-  if (!platform::Unmap(At<void>(SuperAddress(first)), count << kSuperShift)) {
+  if (!platform::Unmap(At<void>(SuperAddress(first)),
+                       (count << kSuperShift) - (absent << kSlabShift))) {
     return false;
   }
+  for (size_t i = end - absent; i < end; ++i) SetMapByte(i, kNeverOurs);
   // relaxed: a gauge.
   g_window.mapped.fetch_sub(static_cast<uint32_t>(count),
                             std::memory_order_relaxed);

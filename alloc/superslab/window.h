@@ -41,8 +41,8 @@ struct alignas(kHotPage) WindowState {
   std::atomic<uint32_t> mapped;      // SuperSlabs
   std::atomic<uint32_t> peak_mapped;
   uint32_t runs;  // by g_window_lock: stretches of claimed SuperSlabs
-  uint32_t padding;
-  uint64_t claimed_low[4];  // claim bits of the first 256 SuperSlabs
+  std::atomic<uint32_t> cut;  // SuperSlabs that SuperLimit() is lowered by
+  uint64_t claimed_low[4];    // claim bits of the first 256 SuperSlabs
   // Bit i: one of SuperSlabs 16i..16i+15 may have a slab in the pool.
   std::atomic<uint64_t> available[kWindowSupers / 16 / 64];
 
@@ -78,6 +78,22 @@ inline void SetMapByte(size_t slab_index, int8_t kind) {
   // relaxed: as above.
   __atomic_store_n(&g_map[slab_index], kind, __ATOMIC_RELAXED);
 }
+// SuperSlabs from here on are not claimed. The whole window, until a program
+// meets a limit of its address space: then the map and the table end here, but
+// for a few more, and what was behind is given up (window_limit.cc).
+inline size_t SuperLimit() {
+  // relaxed: a bound; whoever holds a block of a SuperSlab is below it.
+  return kWindowSupers - g_window.cut.load(std::memory_order_relaxed);
+}
+inline size_t SlabLimit() { return SuperLimit() * kSlabsPerSuper; }
+// For whoever asks about any address.
+inline int8_t KindOf(uintptr_t address) {
+  const size_t slab_index = SlabIndex(address);
+  if (slab_index >= SlabLimit()) return kNeverOurs;
+  // relaxed: as in MapByte; but a plain load of what the compiler knows to be
+  // there may be made before the question.
+  return __atomic_load_n(&g_map[slab_index], __ATOMIC_RELAXED);
+}
 inline uintptr_t SlabAddress(size_t slab_index) {
   return WindowBase() + (slab_index << kSlabShift);
 }
@@ -111,9 +127,17 @@ void Uncharge(size_t bytes);
 // caller holds no lock. Thread-safe.
 [[nodiscard]] size_t ClaimSupers(size_t count);
 
-// Unmaps what ClaimSupers gave, or a part of it. False: it is still mapped and
-// claimed (the kernel refuses, or it would be a hole too many). The slab map
-// must say kReleased or kNeverOurs of it by now.
+// The same where there is no memory for a SuperSlab: one of which only the
+// first slabs are mapped, as many as there is memory for. Of the others the
+// slab map says kAbsent.
+[[nodiscard]] size_t ClaimPart();
+// Slabs of a claimed SuperSlab that are mapped.
+unsigned MappedSlabs(size_t super_index);
+
+// Unmaps what ClaimSupers or ClaimPart gave, or a part of it. False: it is
+// still mapped and claimed (the kernel refuses, or it would be a hole too
+// many). The slab map must say kReleased or kNeverOurs of it by now, but for
+// what is absent.
 [[nodiscard]] bool UnclaimSupers(size_t first, size_t count);
 
 // Gives pages back, as the configuration says: True: they read as zero, or as
@@ -129,8 +153,6 @@ struct FixedSource {
   bool (*add_spans)();
   // Looks everywhere for slabs that are free and not in the pool of slabs.
   void (*collect)();
-  // A live small block of a larger class than it should be. nullptr: none.
-  void* (*take_larger)(size_t bytes);
 };
 // False: there is a window already. Otherwise others wait until it is opened.
 [[nodiscard]] bool BeginFixedWindow(uintptr_t base);
@@ -138,6 +160,21 @@ void OpenFixedWindow(const FixedSource* source);
 // nullptr: the window is no buffer, or there is none yet.
 const FixedSource* Fixed();
 inline bool WindowIsFixed() { return Fixed() != nullptr; }
+
+// Maps exactly there. False: somebody else is there, or no memory.
+[[nodiscard]] bool MapAt(uintptr_t address, size_t bytes);
+
+// ---- window_limit.cc
+// There was no memory for `count` SuperSlabs: gives up what the map and the
+// table need for addresses above those in use. True: that is some.
+[[nodiscard]] bool LowerLimit(size_t count);
+// The window is full: makes it larger again. False: it cannot be.
+[[nodiscard]] bool RaiseLimit();
+// One at a time does something that takes system calls: 1 in `word`.
+void TakeTurn(std::atomic<uint32_t>& word);
+void EndTurn(std::atomic<uint32_t>& word);
+void LockLimitForFork();
+void UnlockLimitForFork();
 
 void LockWindowForFork();
 void UnlockWindowForFork(bool child);

@@ -34,7 +34,7 @@ Lock* LockOf(const SlabDescriptor* slab, Patience patience) {
 }  // namespace
 
 SlabLook::SlabLook(size_t slab_index, Patience patience) : patience_(patience) {
-  if (slab_index >= superslab::kWindowSlabs) return;
+  if (slab_index >= superslab::SlabLimit()) return;
   const int8_t kind = superslab::MapByte(slab_index);
   if (kind >= 0 || !IsLiveToken(kind)) return;
   // acquire: pairs with the release in slab_pool.cc that published it.

@@ -66,7 +66,7 @@ void ReportDamagedFreeBlock(const void* block) {
   const size_t index = superslab::SlabIndex(address);
   Line line;
   line.Text("hakmem: damaged free block ").Pointer(block);
-  if (index < superslab::kWindowSlabs && superslab::MapByte(index) < 0) {
+  if (index < superslab::SlabLimit() && superslab::MapByte(index) < 0) {
     const SlabDescriptor* slab = superslab::Descriptor(index);
     if (IsBlockStart(slab, address) &&
         LoadHeader(block) == LiveToken(ClassOf(slab))) {

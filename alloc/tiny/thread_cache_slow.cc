@@ -74,7 +74,7 @@ void PublishCached(unsigned c) {
 SlabDescriptor* SlabOfCached(void* block) {
   const size_t index =
       superslab::SlabIndex(AddressOf(static_cast<char*>(block)));
-  if (index >= superslab::kWindowSlabs) ReportDamagedFreeBlock(block);
+  if (index >= superslab::SlabLimit()) ReportDamagedFreeBlock(block);
   const int8_t token = superslab::MapByte(index);
   if (token >= 0 ||
       LoadHeader(block) != static_cast<int8_t>(token + kFreeBias)) {
@@ -309,10 +309,7 @@ void* MallocSlow(size_t bytes) {
     // Before there is no memory: what this thread keeps back itself.
     FlushAllBins();
     superslab::Purge(0, 0);
-    if (!Refill(*heap, c, 1, &chain)) {
-      const superslab::FixedSource* fixed = superslab::Fixed();
-      return fixed != nullptr ? fixed->take_larger(bytes) : nullptr;
-    }
+    if (!Refill(*heap, c, 1, &chain)) return TakeLarger(*heap, bytes);
   }
   return InstallChain(c, chain);
 }

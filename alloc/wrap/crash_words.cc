@@ -131,7 +131,7 @@ void PutIn(Line& line, const BlockInfo& block) {
 bool InGuardSlab(uintptr_t address) {
   if constexpr (!kVariant.guards) return false;
   const size_t index = superslab::SlabIndex(address);
-  if (index >= superslab::kWindowSlabs) return false;
+  if (index >= superslab::SlabLimit()) return false;
   // acquire: pairs with the release in slab_pool.cc that published it.
   const superslab::SuperMeta* meta =
       superslab::Entry(index / superslab::kSlabsPerSuper)

@@ -40,14 +40,6 @@ void* OutOfMemory() {
 
 constexpr bool IsPowerOfTwo(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
-// The slab map's byte; 0 outside of the window.
-int8_t KindOf(const void* pointer) {
-  const uintptr_t offset =
-      AddressOf(static_cast<const char*>(pointer)) - superslab::WindowBase();
-  if (offset >= superslab::kWindowBytes) return superslab::kNeverOurs;
-  return superslab::MapByte(offset >> superslab::kSlabShift);
-}
-
 // Is this, of a slab whose map byte is `kind`, a live block? Exact where blocks
 // are armoured; the others look at the header only.
 void CheckSmall(void* pointer, int8_t kind, const char* what) {
@@ -71,7 +63,7 @@ struct Verdict {
   bool zero_size = false;
 };
 Verdict Judge(void* pointer, const char* what) {
-  const int8_t kind = KindOf(pointer);
+  const int8_t kind = superslab::KindOf(AddressOf(static_cast<char*>(pointer)));
   if (kind < 0) {
     CheckSmall(pointer, kind, what);
     return {true, tiny::ClassOfLive(kind), Ownership::kForeign};

@@ -12,13 +12,13 @@
 #include "alloc/base/pointers.h"
 #include "alloc/large/large.h"
 #include "alloc/large/span_heap.h"
+#include "alloc/large/span_source.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/slab_pool.h"
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/small.h"
-#include "alloc/tiny/thread_cache.h"
 #include "hakmem.h"
 #include "platform/die.h"
 
@@ -26,13 +26,13 @@ namespace hakmem::wrap {
 namespace {
 
 using large::kUnitBytes;
+using large::kUnitsPerSlab;
 using large::Unit;
 using superslab::kSlabBytes;
 using superslab::kSlabsPerSuper;
 using superslab::kSuperBytes;
 using superslab::SuperMeta;
 
-constexpr uint32_t kUnitsPerSlab = kSlabBytes / kUnitBytes;
 constexpr size_t kMaxPool = size_t{31} << 30;
 // Descriptors of one SuperSlab, whatever it is used for.
 constexpr size_t kPerSuper = sizeof(SuperMeta) + sizeof(large::SpanMeta);
@@ -50,25 +50,13 @@ struct Pool {
 };
 HAK_CONSTINIT Pool g_pool = {0, 0};
 
-// A used span of `slabs` whole slabs. 0: none.
-Unit TakeSlabs(size_t slabs) {
-  const Unit aligned =
-      large::AcquireSpan(slabs * kUnitsPerSlab, kUnitsPerSlab).unit;
-  if (aligned != 0 || slabs > 1) return aligned;
-  // One that fits exactly is not found where any could be cut out of it.
-  const Unit unit = large::AcquireSpan(kUnitsPerSlab, 1).unit;
-  if (unit == 0 || unit % kUnitsPerSlab == 0) return unit;
-  large::ReleaseSpan(unit);
-  return 0;
-}
-
 bool AddSlabs() {
   size_t slabs = g_pool.units / kUnitsPerSlab / 32;
   if (slabs > kMaxBatch) slabs = kMaxBatch;
   if (slabs == 0) slabs = 1;
   Unit unit = 0;
   for (; slabs > 0 && unit == 0; slabs /= 2) {
-    unit = TakeSlabs(slabs);
+    unit = large::TakeSlabs(slabs);
     if (unit != 0) break;
   }
   if (unit == 0) return false;
@@ -82,7 +70,6 @@ bool AddSlabs() {
 bool AddSpans() {
   bool any = false;
   while (superslab::SlabDescriptor* slab = superslab::TakeFreeSlab()) {
-    superslab::SetMapByte(slab->slab_index, superslab::kLarge);
     large::AddSpan(slab->slab_index * kUnitsPerSlab, kUnitsPerSlab);
     any = true;
   }
@@ -94,13 +81,7 @@ void Collect() {
   tiny::TrimAllHeaps();
 }
 
-void* TakeLarger(size_t bytes) {
-  tiny::Heap* heap = tiny::t_cache.heap;
-  return heap != nullptr ? tiny::TakeLarger(*heap, bytes) : nullptr;
-}
-
-constexpr superslab::FixedSource kSource = {AddSlabs, AddSpans, Collect,
-                                            TakeLarger};
+constexpr superslab::FixedSource kSource = {AddSlabs, AddSpans, Collect};
 
 // The descriptors of SuperSlab `index`, out of the pool's own memory, which has
 // room for them.
@@ -132,9 +113,6 @@ void Build(uintptr_t start, uintptr_t end, size_t supers) {
   const Unit first = large::UnitOf(start);
   const Unit last = large::UnitOf(spans_end - 1);
   g_pool = {first, last + 1 - first};
-  for (Unit i = first / kUnitsPerSlab; i <= last / kUnitsPerSlab; ++i) {
-    superslab::SetMapByte(i, superslab::kLarge);
-  }
   const uint32_t mib = static_cast<uint32_t>(supers);
   // relaxed, all: bounds and gauges, published by OpenFixedWindow.
   superslab::g_window.high_water.store(mib + 1, std::memory_order_relaxed);

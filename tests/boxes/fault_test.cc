@@ -59,6 +59,15 @@ bool IsPainted(const Block& block, unsigned char value) {
   return block.bytes == 0 || block.at[block.bytes / 2] == value;
 }
 
+// As in limit_test.cc.
+bool HintsWork() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return false;
+#else
+  return true;
+#endif
+}
+
 class Script {
  public:
   // Returns how many of the calls found no memory.
@@ -198,7 +207,10 @@ TEST(Fault, AllCallsFailFromTheNth) {
 // what is freed can be had again.
 size_t g_commit_limit;
 
+bool g_hints;
+
 void RunWithCommitLimit() {
+  plan.honours_hints = g_hints;
   plan.commit_limit = g_commit_limit;
   for (int round = 0; round < 3; ++round) {
     Script script;
@@ -216,7 +228,37 @@ void RunWithCommitLimit() {
 TEST(Fault, CommitLimit) {
   for (size_t mib : {8, 13, 24, 30}) {
     g_commit_limit = mib << 20;
-    ASSERT_EQ(InChild(RunWithCommitLimit), 0) << mib << " MiB";
+    for (const bool hints : {false, HintsWork()}) {
+      g_hints = hints;
+      ASSERT_EQ(InChild(RunWithCommitLimit), 0)
+          << mib << " MiB, hints " << hints;
+    }
+  }
+}
+
+// Now and then there is no memory, at whatever place that is.
+uint64_t g_every;
+
+void RunWithEachNthFailing() {
+  plan.honours_hints = g_hints;
+  plan.fail_every = g_every;
+  {
+    Script script;
+    (void)script.Run();
+    EXPECT_GT(counts.failed, 0u);
+    plan.fail_every = 0;
+    script.FreeAll();
+  }
+  ExpectAllWorks();
+}
+
+TEST(Fault, EachNthCallFails) {
+  for (g_every = 2; g_every < 40; g_every += g_every < 8 ? 1 : 7) {
+    for (const bool hints : {false, HintsWork()}) {
+      g_hints = hints;
+      ASSERT_EQ(InChild(RunWithEachNthFailing), 0)
+          << "each " << g_every << "th, hints " << hints;
+    }
   }
 }
 

@@ -29,7 +29,7 @@ STRIDES = (16, 32, 48, 64, 80, 96, 112, 128,
            528, 656, 784, 912, 1040, 1296, 1552, 1808,
            2064, 2576, 3088, 3600, 4384, 5136, 6160, 7184)
 LIVE, FREE_BIAS = 0xA0, 0x20
-RELEASED, LARGE = 1, 2
+RELEASED, LARGE, ABSENT = 1, 2, 3
 # alloc/superslab/window.h: struct WindowState.
 TABLE, COUNTS, MAP = 512, 512 + SUPERS * 16, 1049664
 # alloc/superslab/slab_descriptor.h: SuperMeta, SlabRecord, SlabDescriptor.
@@ -268,6 +268,8 @@ def cell(heap, index):
     kind = heap.kind(index)
     if kind == LARGE:
         return " == "
+    if kind == ABSENT:
+        return "  - "
     if kind < LIVE:
         return "  . "
     slab = heap.slab(index)
@@ -281,7 +283,7 @@ def cell(heap, index):
 def print_heap(heap):
     print("window at 0x%x; each slab: class:tenths that are live, # nearly "
           "all;" % heap.base)
-    print("! of no heap, == spans, . free")
+    print("! of no heap, == spans, . free, - not mapped")
     for index in range(heap.supers):
         kinds = heap.map[index * SLABS:(index + 1) * SLABS]
         if any(kind >= LARGE for kind in kinds):
@@ -335,7 +337,7 @@ def block_at(heap, address):
         return "not in the heap"
     index = (address - heap.base) // SLAB
     kind = heap.kind(index)
-    if kind == 0:
+    if kind in (0, ABSENT):
         return "in the window, where the heap never was"
     slab = heap.slab(index)
     if slab is not None:
