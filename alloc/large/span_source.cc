@@ -42,19 +42,12 @@ bool PrepareMeta(size_t first, size_t count) {
   return true;
 }
 
-// A part of a SuperSlab where there is no memory for a whole one.
 superslab::Growth Claim(size_t units) {
-  superslab::Growth growth;
   if (units <= kUnitsPerSuper) {
-    growth = superslab::ClaimGrowth();
-  } else {
-    const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
-    growth = {superslab::ClaimSupers(count), count, false};
+    return superslab::ClaimGrowth(units < kUnitsPerSuper);
   }
-  if (growth.first == kNoSuper && units < kUnitsPerSuper) {
-    growth = {superslab::ClaimPart(), 1, false};
-  }
-  return growth;
+  const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
+  return {superslab::ClaimSupers(count), count, false};
 }
 
 bool MapSupers(size_t units) {

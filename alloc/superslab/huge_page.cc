@@ -27,7 +27,7 @@ bool HugeIsWorthIt() {
 
 }  // namespace
 
-Growth ClaimGrowth() {
+Growth ClaimGrowth(bool part_will_do) {
   if (HugeIsWorthIt()) {
     const size_t first = ClaimSupers(2);
     if (first != kNoSuper) {
@@ -40,7 +40,9 @@ Growth ClaimGrowth() {
               false};
     }
   }
-  return {ClaimSupers(1), 1, false};
+  size_t first = ClaimSupers(1);
+  if (first == kNoSuper && part_will_do) first = ClaimPart();
+  return {first, 1, false};
 }
 
 }  // namespace hakmem::superslab

@@ -21,8 +21,10 @@ struct Growth {
 };
 
 // Maps what a heap grows by that will soon be in use: slabs, and spans that are
-// Makes system calls; the caller holds no lock. Thread-safe.
-[[nodiscard]] Growth ClaimGrowth();
+// no longer than a SuperSlab. Where there is no memory for a whole one it is a
+// part (ClaimPart), if that will do. Makes system calls; the caller holds no
+// lock. Thread-safe.
+[[nodiscard]] Growth ClaimGrowth(bool part_will_do);
 
 }  // namespace hakmem::superslab
 

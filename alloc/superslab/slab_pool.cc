@@ -157,8 +157,7 @@ SlabDescriptor* MapSuper() {
   for (int tries = 0; tries < 2; ++tries) {
     // All there was may have gone into the memory that it should describe.
     if (tries == 1 && !ReserveMetadata(sizeof(SuperMeta))) break;
-    Growth growth = ClaimGrowth();
-    if (growth.first == kNoSuper) growth = {ClaimPart(), 1, false};
+    const Growth growth = ClaimGrowth(true);
     const size_t index = growth.first;
     if (index == kNoSuper) break;
     bool opened = false;
@@ -167,7 +166,7 @@ SlabDescriptor* MapSuper() {
       if (!opened) (void)UnclaimSupers(index + i, 1);
     }
     if (opened) return &MetaOf(index)->slabs[0].descriptor;
-    // What the other one gave, if there is another.
+    // Of the other one.
     if (SlabDescriptor* slab = TakeFromPool()) return slab;
   }
   return nullptr;
@@ -245,10 +244,6 @@ bool Retire(size_t super_index, SuperMeta* meta) {
 }
 
 }  // namespace
-
-unsigned PagesPerSlab() {
-  return static_cast<unsigned>(kSlabBytes / platform::PageSize());
-}
 
 uint16_t AllPages() {
   return static_cast<uint16_t>((1u << PagesPerSlab()) - 1);

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "alloc/superslab/slab_descriptor.h"
+#include "platform/page_source.h"
 
 namespace hakmem::superslab {
 
@@ -53,7 +54,9 @@ void UnlockPoolForFork(bool child);
 
 // All pages of a slab, as bits of clean_pages.
 uint16_t AllPages();
-unsigned PagesPerSlab();
+inline unsigned PagesPerSlab() {
+  return static_cast<unsigned>(kSlabBytes / platform::PageSize());
+}
 
 PoolCounts ReadPoolCounts();
 

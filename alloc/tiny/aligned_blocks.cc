@@ -57,7 +57,7 @@ void* PrependChain(unsigned c, const Chain& chain) {
   return chain.head;
 }
 
-HAK_NOINLINE void* AllocateUncached(size_t alignment, AlignedShape shape) {
+HAK_COLD void* AllocateUncached(size_t alignment, AlignedShape shape) {
   // How many at a time: they are looked for one by one afterwards.
   constexpr unsigned kBatch = 8;
   const unsigned c = shape.size_class;

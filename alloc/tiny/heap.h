@@ -126,8 +126,9 @@ constexpr size_t FirstOffset(uint32_t slab_index, size_t stride) {
   return kUnit + (stride <= 512 || color <= left ? color : left / 64 * 64);
 }
 // The geometry of a fresh slab. `stride` and `first` in bytes.
-void InitSlabLocked(Heap& heap, SlabDescriptor* slab, unsigned size_class,
-                    size_t stride, size_t first, ListId list);
+HAK_COLD void InitSlabLocked(Heap& heap, SlabDescriptor* slab,
+                             unsigned size_class, size_t stride, size_t first,
+                             ListId list);
 
 // Appends up to `want` free blocks of the slab to `out`, headers free, links
 // set. Fewer if it has fewer, or if one more would touch a page that nobody
@@ -169,7 +170,7 @@ ReturnResult ReturnRunLocked(Heap& heap, SlabDescriptor* slab, void* list,
 // Is it marked free? (Not: in a cache, or on its way back.)
 bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address);
 // Takes what others have freed into the slab, and releases it if that was all.
-void CollectAndSettleLocked(Heap& heap, SlabDescriptor* slab);
+HAK_COLD void CollectAndSettleLocked(Heap& heap, SlabDescriptor* slab);
 // Takes what others have freed, as a chain. True: there was something.
 bool CollectLocked(SlabDescriptor* slab);
 // Puts the collected chain into the bitmap.
@@ -180,7 +181,7 @@ void DrainNotifyLocked(Heap& heap);
 // on its way. True: it is gone.
 bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab, bool keep_empty);
 // Gives up all kept slabs.
-void ReleaseKeptLocked(Heap& heap);
+HAK_COLD void ReleaseKeptLocked(Heap& heap);
 
 void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list);
 // On which of the two lists of open slabs does it belong?
@@ -194,8 +195,8 @@ enum class SlabState : uint8_t;
 bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state);
 
 // Takes a slab over into the heap's books (adoption), or out of them.
-void AddToBooksLocked(Heap& heap, SlabDescriptor* slab);
-void TakeFromBooksLocked(Heap& heap, SlabDescriptor* slab);
+HAK_COLD void AddToBooksLocked(Heap& heap, SlabDescriptor* slab);
+HAK_COLD void TakeFromBooksLocked(Heap& heap, SlabDescriptor* slab);
 
 // Adds what has changed in used_bytes and fresh_bytes to the budget that all
 // heaps share, once it is worth touching a line that all heaps share.
@@ -204,7 +205,7 @@ void PublishUsedLocked(Heap& heap, size_t at_least = size_t{64} << 10);
 bool SweepIsDueLocked(Heap& heap);
 // Gives free pages of sparse slabs back. The caller holds no lock. Returns
 // bytes given back.
-size_t SweepHeap(Heap& heap);
+HAK_COLD size_t SweepHeap(Heap& heap);
 
 // A division by the stride is the dearest part of a flush: it is a
 // multiplication by 2^32 / stride, rounded up, which is exact for all offsets

@@ -56,7 +56,7 @@ uint16_t PurgeablePages(SlabDescriptor* slab) {
 }
 
 // Moves a slab to `purging` if it has something to give.
-size_t PreparePurgeLocked(Heap& heap, SlabDescriptor* slab) {
+HAK_COLD size_t PreparePurgeLocked(Heap& heap, SlabDescriptor* slab) {
   if ((slab->flags & kKept) != 0) return 0;
   (void)CollectLocked(slab);
   if (ReleaseIfEmptyLocked(heap, slab, false)) return 0;

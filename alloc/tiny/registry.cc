@@ -154,7 +154,7 @@ void ForgetNotifiesLocked(Heap& heap) {
 }
 
 // False: the slab has to stay.
-bool TryOrphanLocked(Heap& heap, SlabDescriptor* slab) {
+HAK_COLD bool TryOrphanLocked(Heap& heap, SlabDescriptor* slab) {
   if (ListOf(slab) == kFull) {
     // FULL -> OPEN first, so that no notify can start from now on.
     // relaxed: the CAS checks.

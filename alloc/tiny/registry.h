@@ -11,11 +11,11 @@
 namespace hakmem::tiny {
 
 // A heap for the calling thread: an idle one or a new one. nullptr: no memory.
-[[nodiscard]] Heap* AcquireHeap();
+[[nodiscard]] HAK_COLD Heap* AcquireHeap();
 
 // Every slab of the heap becomes ORPHAN or goes back to the pool, and the
 // empty heap waits for another thread. The caller holds no lock.
-void AbandonHeap(Heap* heap);
+HAK_COLD void AbandonHeap(Heap* heap);
 
 // A notify reached a heap that has no thread: do what AbandonHeap could not.
 void SettleIdleHeap(Heap& heap);
@@ -25,7 +25,7 @@ void SettleIdleHeap(Heap& heap);
 [[nodiscard]] Heap* SharedHeap();
 
 // Takes over an orphan of the class that has free blocks. False: there is none.
-bool AdoptOrphanLocked(Heap& heap, unsigned size_class);
+HAK_COLD bool AdoptOrphanLocked(Heap& heap, unsigned size_class);
 // A pusher's CAS has just made it the owner of this former orphan, all of
 // whose blocks are free: release it.
 void ReleaseOrphan(SlabDescriptor* slab);
@@ -39,16 +39,17 @@ Heap* PeekFirstHeap();
 
 // Calls `add(context, class, used blocks)` for every orphan. Takes no lock,
 // however many there are: one that changes hands meanwhile is seen or not.
-void CountOrphans(void* context,
-                  void (*add)(void* context, unsigned size_class, size_t used));
+HAK_COLD void CountOrphans(void* context,
+                           void (*add)(void* context, unsigned size_class,
+                                       size_t used));
 
 // Without it no orphan is adopted or released. For look.cc.
 Lock& OrphanLock();
 
 // fork: takes the locks of registry, heaps and orphans, in this order. In the
 // child the heaps of threads that are gone are abandoned; `mine` stays.
-void LockForFork();
-void UnlockAfterFork(bool child, Heap* mine);
+HAK_COLD void LockForFork();
+HAK_COLD void UnlockAfterFork(bool child, Heap* mine);
 
 }  // namespace hakmem::tiny
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "alloc/tiny/size_class.h"
+#include "platform/cpu.h"
 
 namespace hakmem::tiny {
 
@@ -25,16 +26,16 @@ inline constexpr size_t kMaxAlignment = 2048;
 [[nodiscard]] bool IsAligned(const void* block);
 
 // Empties the calling thread's cache; gives its heap up for good if `exiting`.
-void FlushThread(bool exiting);
+HAK_COLD void FlushThread(bool exiting);
 
 // Gives what free slabs of all heaps hold back to the pool, and free pages of
 // sparse slabs to the kernel.
-void TrimAllHeaps();
+HAK_COLD void TrimAllHeaps();
 
 // `what` ("free", "realloc") was asked of a pointer into a slab that is not a
 // live block. Says what is wrong, aborts.
-[[noreturn]] void ReportBadPointer(void* pointer, const char* what);
-[[noreturn]] void ReportDamagedFreeBlock(const void* block);
+[[noreturn]] HAK_COLD void ReportBadPointer(void* pointer, const char* what);
+[[noreturn]] HAK_COLD void ReportDamagedFreeBlock(const void* block);
 
 // Around fork, with the heaps' locks: see registry.h.
 void LockSmallForFork();

@@ -200,7 +200,7 @@ void FlushBin(unsigned c, unsigned keep, bool keep_empty) {
   ReturnBlocks(list, keep_empty);
 }
 
-void FlushAllBins() {
+HAK_COLD void FlushAllBins() {
   if constexpr (kVariant.armour) EmptyQuarantine();
   for (unsigned c = 0; c < kClasses; ++c) {
     FlushBin(c, 0, false);

@@ -85,7 +85,7 @@ Verdict Judge(void* pointer, const char* what) {
   return {false, 0, ownership};
 }
 
-[[noreturn]] void ReportForeign(void* pointer, const char* what) {
+[[noreturn]] HAK_COLD void ReportForeign(void* pointer, const char* what) {
   platform::Line line;
   line.Text("hakmem: invalid ").Text(what).Text(" of ").Pointer(pointer);
   line.Text(" (not from this heap)");
@@ -117,6 +117,11 @@ void* SmallAligned(size_t alignment, size_t bytes) {
   return tiny::AllocateAligned(alignment, bytes);
 }
 
+// Not inline: here size counts.
+HAK_NOINLINE void* AllocateCached(size_t bytes, unsigned most_color) {
+  return large::AllocateCached(bytes, most_color);
+}
+
 void* Aligned(size_t alignment, size_t bytes) {
   constexpr size_t kMost = kVariant.armour ? tiny::kMaxArmoured : kMaxSmall;
   if (alignment <= tiny::kUnit) return Malloc(bytes);
@@ -128,7 +133,7 @@ void* Aligned(size_t alignment, size_t bytes) {
       block = SmallAligned(alignment, bytes);
     } else if (!kVariant.armour && alignment <= large::kUnitBytes &&
                bytes - 1 < large::kMaxCachedBytes) {
-      block = large::AllocateCached(bytes, 0);
+      block = AllocateCached(bytes, 0);
     }
     if (block == nullptr) block = large::Allocate(bytes, alignment).pointer;
     if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
@@ -248,7 +253,7 @@ void* Calloc(size_t count, size_t size) {
     return block == nullptr ? nullptr : memset(block, 0, bytes);
   }
   if (bytes <= large::kMaxCachedBytes) {
-    void* block = large::AllocateCached(bytes, large::kMaxColor);
+    void* block = AllocateCached(bytes, large::kMaxColor);
     if (block != nullptr) return Sampled(memset(block, 0, bytes), bytes);
   }
   large::Block block = large::Allocate(bytes, tiny::kUnit);
