@@ -17,8 +17,16 @@ namespace hakmem {
 // Blocks hold the program's objects: these types may alias all of them.
 using Bytes16 = uint64_t __attribute__((vector_size(16), may_alias));
 using Bytes8 = uint64_t __attribute__((may_alias, aligned(1)));
-using AnyBytes16 =
-    uint64_t __attribute__((vector_size(16), may_alias, aligned(1)));
+
+// At any address: what Clang takes for a type of alignment 1 is none.
+HAK_INLINE Bytes16 LoadAny16(const void* from) {
+  Bytes16 bytes;
+  __builtin_memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
+HAK_INLINE void StoreAny16(void* to, Bytes16 bytes) {
+  __builtin_memcpy(to, &bytes, sizeof bytes);
+}
 
 // The last `bytes` <= 16 of 16 bytes.
 HAK_INLINE Bytes16 LastOf16(size_t bytes) {
@@ -27,7 +35,7 @@ HAK_INLINE Bytes16 LastOf16(size_t bytes) {
       0,    0,    0,    0,    0,    0,    0,    0,     //
       0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,  //
       0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
-  return *reinterpret_cast<const AnyBytes16*>(kSlide + bytes);
+  return LoadAny16(kSlide + bytes);
 }
 
 // From here on libc's memset is faster than a loop without its tables.

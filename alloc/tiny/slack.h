@@ -77,7 +77,7 @@ class Slack {
     size_t left = slack - 16;
     for (; left > 16; left -= 16) {
       at -= 16;
-      *reinterpret_cast<AnyBytes16*>(at) = whole;
+      StoreAny16(at, whole);
     }
     (void)Put(at - 16, whole, left);
     return zero;
@@ -132,7 +132,7 @@ class Slack {
       size_t left = slack - 16;
       for (; left > 16; left -= 16) {
         at -= 16;
-        wrong |= *reinterpret_cast<const AnyBytes16*>(at) ^ whole;
+        wrong |= LoadAny16(at) ^ whole;
       }
       wrong |= Differ(at - 16, whole, left);
     }
@@ -145,16 +145,15 @@ class Slack {
 
   // The last `count` <= 16 of 16 bytes. True: they were zero.
   static HAK_INLINE bool Put(char* at, Bytes16 value, size_t count) {
-    AnyBytes16* const bytes = reinterpret_cast<AnyBytes16*>(at);
     const Bytes16 mask = LastOf16(count);
-    const Bytes16 seen = *bytes;
+    const Bytes16 seen = LoadAny16(at);
     const Bytes16 inside = seen & mask;
-    *bytes = (value & mask) | (seen ^ inside);
+    StoreAny16(at, (value & mask) | (seen ^ inside));
     return (inside[0] | inside[1]) == 0;
   }
   static HAK_INLINE Bytes16 Differ(const char* at, Bytes16 value,
                                    size_t count) {
-    return (*reinterpret_cast<const AnyBytes16*>(at) ^ value) & LastOf16(count);
+    return (LoadAny16(at) ^ value) & LastOf16(count);
   }
 
   // From bytes to slack, and back.
