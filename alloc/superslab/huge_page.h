@@ -1,7 +1,6 @@
 // Box:   superslab.   Uses: platform, base.   Must not know: tiny, large.
 // Holds: growth of a large heap by huge pages: one page fault for two
-// SuperSlabs
-//        instead of 512.
+//        SuperSlabs instead of 512.
 // Locks: none.   Read next: alloc/superslab/slab_pool.cc
 
 #ifndef HAKMEM_ALLOC_SUPERSLAB_HUGE_PAGE_H_
