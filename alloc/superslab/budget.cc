@@ -25,10 +25,10 @@ constexpr int64_t kMostSaved = int64_t{256} << 20;
 // What is needed again after so many nanoseconds is growth as any other, and
 // whoever needs it is no program that goes up and down without pause.
 constexpr uint64_t kLongAgo = uint64_t{1} << 25;
-// So many times what is alive lies idle: the program is done with it. More
-// where it has just needed again what it gave back: it may go up and down
-// between a tenth and all of its memory.
-constexpr size_t kCollapse = 2;
+// More than so many times what is alive lies idle: the program is done with it.
+// More often where it has just needed again what it gave back: it may go up and
+// down between a tenth and all of its memory.
+constexpr size_t kCollapse = 1;
 constexpr size_t kCollapseAgain = 12;
 // What is given back at a time, unless it is all that is too much.
 constexpr size_t kMinByTime = size_t{1} << 20;

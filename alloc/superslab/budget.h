@@ -91,8 +91,8 @@ inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
 
 // Giving back costs more than it gives in a program whose memory goes up and
 // down all the time: it would fault it in again and again. So it is done
-//   - once for every byte that the process grew by, when next to nothing of it
-//     is live any more: what goes up once and comes down is gone at once;
+//   - once for every byte that the process grew by, when more is free than is
+//     live: what goes up once and comes down is given back at once;
 //   - as long as it takes no more than a small share of the time.
 //
 // May `bytes` be given back, of a heap that has `live`? These are pages in

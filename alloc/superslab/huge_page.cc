@@ -22,7 +22,8 @@ bool HugeIsWorthIt() {
   // The table of the lowest level fills a page: so much lies below its entry.
   const size_t page = platform::PageSize();
   return !kVariant.armour && page * (page / 8) == kHugeBytes &&
-         hak_config.thp == 0 && Read(g_budget.live) >= kMinLive;
+         hak_config.thp == 0 && hak_config.prefault == 0 &&
+         Read(g_budget.live) >= kMinLive;
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ enum SlabFlags : uint8_t {
   kNotifyPending = 1,
   // Wholly free, kept for the next malloc of its class.
   kKept = 2,
-  // Its blocks are aligned to more than kUnit. For good.
+  // Its blocks are aligned to more than kUnit. Until it is a free slab again.
   kAlignedShape = 4,
 };
 

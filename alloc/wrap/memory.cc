@@ -175,10 +175,6 @@ bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
   return bytes <= usable && bytes >= usable / 2;
 }
 
-}  // namespace
-
-namespace {
-
 HAK_NOINLINE void* MallocUncached(size_t bytes) {
   if (bytes > kMaxBytes) return OutOfMemory();
   unsigned tries = 0;
@@ -198,20 +194,6 @@ HAK_NOINLINE void* MallocUncached(size_t bytes) {
   } while (Relieve(bytes, tries++));
   return OutOfMemory();
 }
-
-}  // namespace
-
-void* Slow::Malloc(size_t bytes) {
-  constexpr size_t kOverSmall = kMaxSmall + 1;
-  if (!kVariant.armour &&
-      bytes - kOverSmall <= large::kMaxCachedBytes - kOverSmall) {
-    void* block = large::AllocateCached(bytes, large::kMaxColor);
-    if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
-  }
-  return MallocUncached(bytes);
-}
-
-namespace {
 
 HAK_NOINLINE void FreeUncached(void* pointer) {
   if (pointer == nullptr) return;
@@ -235,6 +217,16 @@ HAK_NOINLINE void FreeUncached(void* pointer) {
 }
 
 }  // namespace
+
+void* Slow::Malloc(size_t bytes) {
+  constexpr size_t kOverSmall = kMaxSmall + 1;
+  if (!kVariant.armour &&
+      bytes - kOverSmall <= large::kMaxCachedBytes - kOverSmall) {
+    void* block = large::AllocateCached(bytes, large::kMaxColor);
+    if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
+  }
+  return MallocUncached(bytes);
+}
 
 void Slow::Free(void* pointer) {
   if (!kVariant.armour && HAK_LIKELY(large::FreeCached(pointer))) return;

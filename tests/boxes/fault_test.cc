@@ -59,15 +59,6 @@ bool IsPainted(const Block& block, unsigned char value) {
   return block.bytes == 0 || block.at[block.bytes / 2] == value;
 }
 
-// As in limit_test.cc.
-bool HintsWork() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return false;
-#else
-  return true;
-#endif
-}
-
 class Script {
  public:
   // Returns how many of the calls found no memory.

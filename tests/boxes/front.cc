@@ -89,10 +89,7 @@ void* AlignedMalloc(size_t alignment, size_t bytes) {
 }
 
 size_t Usable(void* pointer) {
-  const size_t index =
-      superslab::SlabIndex(AddressOf(static_cast<char*>(pointer)));
-  const int8_t kind =
-      index < superslab::kWindowSlabs ? superslab::MapByte(index) : int8_t{0};
+  const int8_t kind = superslab::KindOf(AddressOf(static_cast<char*>(pointer)));
   if (kind < 0) return tiny::UsableBytes(tiny::ClassOfLive(kind));
   return large::UsableSize(pointer, large::Find(pointer, "usable_size"));
 }
@@ -116,6 +113,14 @@ void CheckHeaps() {
        heap = heap->next_heap) {
     CheckHeap(*heap);
   }
+}
+
+bool HintsWork() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return false;
+#else
+  return true;
+#endif
 }
 
 int InChild(void (*body)(), unsigned seconds) {

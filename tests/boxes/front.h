@@ -24,6 +24,10 @@ void ExitThread();
 // Walks all heaps and dies if the books do not agree with the slabs.
 void CheckHeaps();
 
+// Are hints honoured where plan.honours_hints says so? Sanitizers keep the zone
+// of the hints for themselves.
+bool HintsWork();
+
 // Runs `body` in a child of its own, since a process has one window and one
 // registry of heaps for ever. Returns what wait() says: 0 if every EXPECT in
 // it held. The child is ended by SIGALRM after `seconds`.

@@ -30,16 +30,6 @@ using namespace superslab;  // the box under test
 
 constexpr int64_t kMib = int64_t{1} << 20;
 
-// Sanitizers keep the zone of the hints for themselves, and elsewhere nothing
-// of this is done.
-bool HintsWork() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return false;
-#else
-  return true;
-#endif
-}
-
 bool IsReadable(const void* address) {
   int fds[2];
   EXPECT_EQ(pipe(fds), 0);
@@ -251,7 +241,7 @@ void SlabsAndSpansChangePlaces() {
 class Limit : public testing::Test {
  protected:
   void SetUp() override {
-    if (!HintsWork()) GTEST_SKIP() << "the zone belongs to the sanitizer";
+    if (!HintsWork()) GTEST_SKIP() << "elsewhere nothing of this is done";
   }
 };
 

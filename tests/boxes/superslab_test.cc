@@ -31,15 +31,6 @@ char* Start(const SlabDescriptor* slab) {
   return At<char>(SlabAddress(slab->slab_index));
 }
 
-// Sanitizers keep the zone of the hints for themselves.
-bool HintsWork() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return false;
-#else
-  return true;
-#endif
-}
-
 void ClaimsAscendAtHints() {
   plan.honours_hints = true;
   plan.on_call = ExpectNoLocksHeld;
@@ -152,6 +143,62 @@ void BudgetBoundsDirtyMemory() {
   SlabDescriptor* slab = AcquireSlab();
   ASSERT_NE(slab, nullptr);
   for (size_t at = 0; at < kSlabBytes; ++at) ASSERT_EQ(Start(slab)[at], 0);
+}
+
+// What heaps do with a slab: it is alive and written to, and no more.
+void Use(std::vector<SlabDescriptor*>* slabs, size_t count) {
+  while (slabs->size() < count) {
+    SlabDescriptor* slab = AcquireSlab();
+    ASSERT_NE(slab, nullptr);
+    NoteCleanTaken(slab->clean_pages == 0 ? 0 : kSlabBytes);
+    slab->clean_pages = 0;
+    AddLive(kSlabBytes);
+    slabs->push_back(slab);
+  }
+}
+void FreeDownTo(std::vector<SlabDescriptor*>* slabs, size_t count) {
+  while (slabs->size() > count) {
+    TakeFrom(g_budget.live, kSlabBytes);
+    ReleaseSlab(slabs->back());
+    slabs->pop_back();
+    PurgeIfOverBudget();
+  }
+}
+
+// Growth pays at once for what comes down, once; then only time does, and of a
+// program that goes up and down without pause all may stay.
+void ReturnIsPaidFor() {
+  constexpr size_t kAll = 320;  // 20 MiB
+  constexpr size_t kFew = kAll / 8;
+  constexpr size_t kFewBytes = kFew * kSlabBytes;
+  plan.honours_hints = HintsWork();
+  plan.now = uint64_t{1} << 20;
+  std::vector<SlabDescriptor*> slabs;
+  Use(&slabs, kAll);
+  FreeDownTo(&slabs, kFew);
+  EXPECT_LE(Read(g_budget.dirty), kFewBytes + DirtyBound());
+  const uint64_t purged = Read(g_budget.purged);
+  EXPECT_GE(purged, 5 * kFewBytes);
+  // Up and down at once: nothing goes.
+  for (int round = 0; round < 3; ++round) {
+    Use(&slabs, kAll);
+    FreeDownTo(&slabs, kFew);
+    EXPECT_LE(Read(g_budget.purged), purged + kFewBytes) << round;
+    EXPECT_GE(Read(g_budget.dirty), 5 * kFewBytes) << round;
+  }
+  // A while later a free gives back what so much time pays for: 64 MB a second.
+  const uint64_t before = Read(g_budget.purged);
+  plan.now += uint64_t{1} << 26;
+  FreeDownTo(&slabs, kFew - 1);
+  const uint64_t later = Read(g_budget.purged);
+  EXPECT_GE(later, before + (size_t{3} << 20));
+  EXPECT_LE(later, before + (size_t{5} << 20));
+  // Nothing more without more time.
+  FreeDownTo(&slabs, kFew - 8);
+  EXPECT_LE(Read(g_budget.purged), later + (size_t{1} << 20));
+  plan.now += uint64_t{1} << 30;
+  FreeDownTo(&slabs, kFew - 9);
+  EXPECT_LE(Read(g_budget.dirty), DirtyBound());
 }
 
 // A large heap grows two SuperSlabs at a time, and its books say that they are
@@ -270,6 +317,7 @@ TEST(Superslab, SlabsAreDistinctAndClean) {
 TEST(Superslab, BudgetBoundsDirtyMemory) {
   EXPECT_EQ(InChild(BudgetBoundsDirtyMemory), 0);
 }
+TEST(Superslab, ReturnIsPaidFor) { EXPECT_EQ(InChild(ReturnIsPaidFor), 0); }
 TEST(Superslab, LargeHeapTakesHugePages) {
   if (!HintsWork()) GTEST_SKIP() << "where it maps is not known";
   EXPECT_EQ(InChild(LargeHeapTakesHugePages), 0);
