@@ -175,6 +175,10 @@ static void Ingest(struct Exchange* exchange) {
   struct evbuffer* body = evhttp_request_get_input_buffer(exchange->request);
   size_t length = evbuffer_get_length(body);
   char* text = (char*)evbuffer_pullup(body, -1);
+  if (text == NULL && length > 0) {
+    Fail(exchange, 503, "out of memory");
+    return;
+  }
   while (length > 0 && text[length - 1] == '\n') --length;
   if (length == 0) {
     Fail(exchange, 400, "there is no record in the request");
