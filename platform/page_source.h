@@ -24,8 +24,9 @@ namespace source {
 size_t QueryPageSize();
 // Maps zeroed memory, at `hint` if that place is free. nullptr: no memory.
 void* Map(void* hint, size_t bytes);
-// Address space without access and without commit charge. nullptr: none left.
-void* Reserve(size_t bytes);
+// Address space without access and without commit charge, at `hint` if that
+// place is free. nullptr: none left.
+void* Reserve(void* hint, size_t bytes);
 // Maps zeroed memory over part of what Reserve gave.
 bool MapInside(void* address, size_t bytes);
 // False: still mapped (the kernel may need a mapping more to split one).
@@ -66,7 +67,7 @@ inline size_t PageSize() {
   return size;
 }
 
-inline void CheckPages(const void* address, size_t bytes) {
+HAK_NOINLINE inline void CheckPages(const void* address, size_t bytes) {
   const uintptr_t bits = reinterpret_cast<uintptr_t>(address) | bytes;
   if (HAK_UNLIKELY((bits & (PageSize() - 1)) != 0 || bytes == 0)) {
     Die("internal error: page range not aligned");
@@ -78,11 +79,12 @@ inline void CheckPages(const void* address, size_t bytes) {
   return source::Map(hint, bytes);
 }
 
-// `bytes` of zeroed memory with an inaccessible page before and after.
-// nullptr: no memory.
-[[nodiscard]] inline void* MapGuarded(size_t bytes) {
+// `bytes` of zeroed memory with an inaccessible page before and after, that one
+// at `hint` if the place is free. nullptr: no memory.
+[[nodiscard]] HAK_NOINLINE inline void* MapGuarded(size_t bytes,
+                                                   void* hint = nullptr) {
   const size_t page = PageSize();
-  char* whole = static_cast<char*>(source::Reserve(bytes + 2 * page));
+  char* whole = static_cast<char*>(source::Reserve(hint, bytes + 2 * page));
   if (whole == nullptr) return nullptr;
   CheckPages(whole + page, bytes);
   if (source::MapInside(whole + page, bytes)) return whole + page;
@@ -128,7 +130,7 @@ inline void PreferPages(void* address, size_t bytes) {
 // Address space without access. nullptr: none left.
 [[nodiscard]] inline void* Reserve(size_t bytes) {
   CheckPages(nullptr, bytes);
-  return source::Reserve(bytes);
+  return source::Reserve(nullptr, bytes);
 }
 
 inline uint64_t Now() { return source::Now(); }

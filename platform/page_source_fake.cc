@@ -71,9 +71,9 @@ void* Map(void* hint, size_t bytes) {
   return got;
 }
 
-void* Reserve(size_t bytes) {
+void* Reserve(void* hint, size_t bytes) {
   if (Fails()) return nullptr;
-  return MapWith(nullptr, bytes, PROT_NONE, MAP_NORESERVE);
+  return MapWith(hint, bytes, PROT_NONE, MAP_NORESERVE);
 }
 
 bool MapInside(void* address, size_t bytes) {

@@ -38,8 +38,8 @@ void* Map(void* hint, size_t bytes) {
                  hak_config.prefault != 0 ? MAP_POPULATE : 0);
 }
 
-void* Reserve(size_t bytes) {
-  return MapWith(nullptr, bytes, PROT_NONE, MAP_NORESERVE);
+void* Reserve(void* hint, size_t bytes) {
+  return MapWith(hint, bytes, PROT_NONE, MAP_NORESERVE);
 }
 
 bool MapInside(void* address, size_t bytes) {

@@ -33,9 +33,15 @@ _CORE_COPTS = [
     "-fvisibility=hidden",
 ]
 
-# A sanitizer brings its own -O1.
+# A sanitizer brings its own -O1. Only what HAK_HOT marks is worth the room of
+# an alignment.
 _OPTIMIZE = {
-    "//toolchains/config:unsanitized": ["-O2"],
+    "//toolchains/config:unsanitized": [
+        "-O2",
+        "-fno-align-functions",
+        "-fno-align-jumps",
+        "-fno-align-loops",
+    ],
     "//conditions:default": [],
 }
 

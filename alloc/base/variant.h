@@ -18,8 +18,11 @@ struct Variant {
   // Links of free blocks are stored under a key, so that an overwritten one
   // does not become an address of the attacker's choice.
   bool encoded_links = false;
-  // A sized delete must name a size that the block can have had.
-  bool sized_check = false;
+  // Nothing is handed out of a class that is much too large, so that a size
+  // that a sized delete names tells more.
+  bool narrow_classes = false;
+  // Now and then a large block is a mapping of its own: alloc/large/lone.h.
+  bool lone_blocks = false;
   // A block knows the size that was asked for, has canaries behind it, is
   // judged exactly before it is freed, zeroed then, kept back for a while, and
   // looked at again when it is handed out: alloc/tiny/armour.h.
@@ -29,12 +32,15 @@ struct Variant {
   bool guards = false;
 };
 
-inline constexpr Variant kRelease = {.name = "release"};
+inline constexpr Variant kRelease = {
+    .name = "release",
+    .lone_blocks = true,
+};
 
 inline constexpr Variant kHardened = {
     .name = "hardened",
     .encoded_links = true,
-    .sized_check = true,
+    .narrow_classes = true,
     .armour = true,
     .guards = true,
 };
@@ -42,7 +48,7 @@ inline constexpr Variant kHardened = {
 inline constexpr Variant kChecked = {.name = "checked",
                                      .domain_route = true,
                                      .lock_stats = true,
-                                     .sized_check = true};
+                                     .narrow_classes = true};
 
 #if defined(HAKMEM_VARIANT_CHECKED)
 #define HAK_VARIANT "checked"

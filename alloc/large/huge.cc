@@ -4,9 +4,11 @@
 
 #include "alloc/large/huge.h"
 
+#include "alloc/base/bytes.h"
 #include "alloc/base/pointers.h"
 #include "alloc/base/secret.h"
 #include "alloc/large/armour.h"
+#include "alloc/large/lone.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/window.h"
 #include "platform/page_source.h"
@@ -37,12 +39,14 @@ size_t HashOf(uintptr_t address) {
   return (address >> 12) * 0x9E3779B97F4A7C15u >> 20;
 }
 
-Entry* LookupLocked(uintptr_t address) {
+// Of a live block, or of one that is gone.
+HAK_NOINLINE Entry* LookupLocked(uintptr_t address) {
   if (g_state.capacity == 0) return nullptr;
   const size_t mask = g_state.capacity - 1;
   for (size_t i = HashOf(address);; ++i) {
     Entry& entry = g_state.slots[i & mask];
     if (entry.address == address) return &entry;
+    if (entry.address == kGone && entry.bytes == address) return &entry;
     if (entry.address == 0) return nullptr;
   }
 }
@@ -57,14 +61,15 @@ void InsertLocked(Entry entry) {
   PutLocked(g_state.slots, g_state.capacity, entry);
   ++g_state.filled;
   ++g_state.blocks;
-  g_state.bytes += entry.bytes;
+  g_state.bytes += entry.size();
   // relaxed: see `live`.
   g_state.live.fetch_add(1, std::memory_order_relaxed);
 }
 
 void RemoveLocked(Entry* entry) {
   --g_state.blocks;
-  g_state.bytes -= entry->bytes;
+  g_state.bytes -= entry->size();
+  entry->bytes = entry->address;
   entry->address = kGone;
   // relaxed: see `live`.
   g_state.live.fetch_sub(1, std::memory_order_relaxed);
@@ -143,20 +148,49 @@ void* MapAligned(size_t bytes, size_t alignment) {
   return At<void>(aligned);
 }
 
-// A page without access on both sides of every block. An entry says what was
-// asked for there, and whole pages elsewhere.
-size_t GuardBytes() { return kVariant.guards ? platform::PageSize() : 0; }
-size_t WholePages(size_t bytes) {
-  return kVariant.armour ? AlignUp(bytes, platform::PageSize()) : bytes;
+// A page without access on both sides of every block, or of lone ones. An entry
+// says what was asked for there, and whole pages elsewhere.
+size_t GuardBytes(bool lone) {
+  return kVariant.guards || lone ? platform::PageSize() : 0;
+}
+HAK_NOINLINE size_t WholePages(size_t bytes) {
+  return AlignUp(bytes + (bytes == 0 ? 1 : 0), platform::PageSize());
 }
 
-bool UnmapBlock(void* block, size_t pages) {
-  const size_t guard = GuardBytes();
-  return platform::Unmap(static_cast<char*>(block) - guard, pages + 2 * guard);
+// Unmaps the block's pages; if the kernel lacks mappings they go at least.
+void UnmapBlock(void* block, size_t bytes, bool lone) {
+  const size_t guard = GuardBytes(lone);
+  const size_t pages = WholePages(bytes);
+  // A lone block ends where its pages end.
+  char* const first = static_cast<char*>(block) - (lone ? pages - bytes : 0);
+  superslab::Uncharge(pages);
+  if (!platform::Unmap(first - guard, pages + 2 * guard)) {
+    (void)platform::Decommit(first, pages);
+  }
+}
+
+// Nobody but the kernel, which left zeros, has written in front of a lone
+// block.
+void CheckFront(void* block, size_t bytes) {
+  const char* const start = static_cast<char*>(block);
+  for (const char* at = start + bytes - WholePages(bytes); at < start;
+       at += sizeof(Bytes8)) {
+    if (*reinterpret_cast<const Bytes8*>(at) == 0) continue;
+    platform::Line line;
+    line.Text("hakmem: underflow of ").Pointer(block);
+    line.Text(" (Huge): written before its first byte");
+    platform::Die(line);
+  }
+}
+
+// One of no bytes is the guard behind its page.
+void* MapLone(size_t pages, size_t bytes) {
+  void* first = platform::MapGuarded(pages, ApartHint(pages));
+  return first == nullptr ? nullptr : static_cast<char*>(first) + pages - bytes;
 }
 
 void* MapBlock(size_t pages, size_t alignment) {
-  const size_t guard = GuardBytes();
+  const size_t guard = GuardBytes(false);
   if (guard == 0) return MapAligned(pages, alignment);
   if (pages + 2 * alignment < pages) return nullptr;
   const bool apart = alignment <= guard;
@@ -178,14 +212,20 @@ void* MapBlock(size_t pages, size_t alignment) {
 
 }  // namespace
 
-void* AllocateHuge(size_t bytes, size_t alignment) {
+void* AllocateHuge(size_t bytes, size_t alignment, bool lone) {
   if (!superslab::EnsureWindow() || superslab::WindowIsFixed()) return nullptr;
-  const size_t pages = AlignUp(bytes, platform::PageSize());
-  if (!kVariant.armour) bytes = pages;
+  // relaxed: a bound on a number.
+  if (lone && g_state.live.load(std::memory_order_relaxed) >= kMostBesideLone) {
+    return nullptr;
+  }
+  if (lone) bytes = AlignUp(bytes, kLoneUnit);
+  const size_t pages = WholePages(bytes);
+  if (!kVariant.armour && !lone) bytes = pages;
   for (;;) {
     if (!ReserveSlot()) return nullptr;
     if (!superslab::Charge(pages)) return nullptr;
-    void* block = MapBlock(pages, alignment);
+    void* block = kVariant.lone_blocks && lone ? MapLone(pages, bytes)
+                                               : MapBlock(pages, alignment);
     if (block == nullptr) {
       superslab::Uncharge(pages);
       return nullptr;
@@ -197,45 +237,51 @@ void* AllocateHuge(size_t bytes, size_t alignment) {
     {
       LockHolder hold(g_state.lock);
       if (HasRoomLocked()) {
-        InsertLocked({AddressOf(static_cast<char*>(block)), bytes});
+        InsertLocked({AddressOf(static_cast<char*>(block)),
+                      bytes | (lone ? Entry::kLone : 0)});
         return block;
       }
     }
-    (void)UnmapBlock(block, pages);  // others took the slots; again
-    superslab::Uncharge(pages);
+    UnmapBlock(block, bytes, lone);  // others took the slots; again
   }
 }
 
 size_t FindHuge(const void* pointer) {
   // relaxed peek: the block was inserted before its pointer was handed out.
-  if (g_state.live.load(std::memory_order_relaxed) == 0) return 0;
+  // What is to be routed elsewhere is not asked whether it was one.
+  if (kVariant.domain_route &&
+      g_state.live.load(std::memory_order_relaxed) == 0) {
+    return kNoHuge;
+  }
   const uintptr_t address = AddressOf(static_cast<const char*>(pointer));
-  if (address <= kGone) return 0;
+  if (address <= kGone) return kNoHuge;
   LockHolder hold(g_state.lock);
   const Entry* entry = LookupLocked(address);
-  return entry == nullptr ? 0 : entry->bytes;
+  if (entry == nullptr || (kVariant.domain_route && entry->address == kGone)) {
+    return kNoHuge;
+  }
+  return entry->size();
 }
 
 bool FreeHuge(void* pointer) {
   size_t bytes;
+  bool lone;
   {
     LockHolder hold(g_state.lock);
     Entry* entry = LookupLocked(AddressOf(static_cast<char*>(pointer)));
-    if (entry == nullptr) return false;
-    bytes = entry->bytes;
+    if (entry == nullptr || entry->address == kGone) return false;
+    bytes = entry->size();
+    lone = bytes != entry->bytes;
     RemoveLocked(entry);
   }
-  const size_t pages = WholePages(bytes);
   if constexpr (kVariant.armour) {
-    if (!CanariesIntact(static_cast<char*>(pointer) + bytes, pages - bytes)) {
+    if (!CanariesIntact(static_cast<char*>(pointer) + bytes,
+                        WholePages(bytes) - bytes)) {
       ReportOverflow(pointer, "Huge");
     }
   }
-  superslab::Uncharge(pages);
-  // It cannot fail but for a lack of mappings; then the pages go at least.
-  if (!UnmapBlock(pointer, pages)) {
-    (void)platform::Decommit(pointer, pages);
-  }
+  if (kVariant.lone_blocks && lone) CheckFront(pointer, bytes);
+  UnmapBlock(pointer, bytes, lone);
   return true;
 }
 
@@ -245,7 +291,7 @@ bool ResizeHuge(void* pointer, size_t bytes) {
   bytes = AlignUp(bytes, platform::PageSize());
   const uintptr_t address = AddressOf(static_cast<char*>(pointer));
   const size_t old_bytes = FindHuge(pointer);
-  if (old_bytes == 0) return false;
+  if (old_bytes == kNoHuge) return false;
   if (bytes > old_bytes) {
     const size_t more = bytes - old_bytes;
     if (!superslab::Charge(more)) return false;
@@ -261,7 +307,8 @@ bool ResizeHuge(void* pointer, size_t bytes) {
   }
   LockHolder hold(g_state.lock);
   Entry* entry = LookupLocked(address);
-  if (entry == nullptr) return false;  // freed meanwhile: a misuse
+  // freed meanwhile: a misuse
+  if (entry == nullptr || entry->address == kGone) return false;
   g_state.bytes += bytes - old_bytes;
   entry->bytes = bytes;
   return true;

@@ -10,14 +10,20 @@
 #include <cstdint>
 
 #include "alloc/base/lock.h"
+#include "alloc/base/variant.h"
 
 namespace hakmem::large {
 
-// Zeroed memory of at least `bytes`. nullptr: none.
-[[nodiscard]] void* AllocateHuge(size_t bytes, size_t alignment);
+// Zeroed memory of at least `bytes`. nullptr: none. `lone`: it need not be a
+// Huge block (lone.h); it ends where its pages end, and if it has no bytes its
+// page has no access. nullptr also where there are enough of them.
+[[nodiscard]] void* AllocateHuge(size_t bytes, size_t alignment,
+                                 bool lone = false);
 
-// Length of the Huge block that starts here; 0: none does. Reads nothing
-// through the pointer.
+// Length of the Huge block that starts here. kNoHuge: none does; the address
+// itself: none does any more, as far as is known (not asked where pointers are
+// routed elsewhere). Reads nothing through the pointer.
+inline constexpr size_t kNoHuge = 1;
 size_t FindHuge(const void* pointer);
 
 // Unmaps a block that FindHuge knew. False: somebody else has just freed it.
@@ -38,8 +44,10 @@ HugeCounts ReadHugeCounts();
 // filled while `live`, which needs none, is 0.
 struct HugeEntry {
   static constexpr uintptr_t kGone = 1;
+  static constexpr size_t kLone = size_t{kVariant.lone_blocks};
   uintptr_t address;  // 0: never used; kGone: was
-  size_t bytes;
+  size_t bytes;  // of a lone one and kLone; of one that is gone: where it was
+  size_t size() const { return bytes & ~kLone; }
 };
 struct HugeTable {
   Lock& lock;

@@ -10,6 +10,7 @@
 #include "alloc/base/variant.h"
 #include "alloc/large/armour.h"
 #include "alloc/large/huge.h"
+#include "alloc/large/lone.h"
 #include "alloc/large/span_cache.h"
 #include "alloc/large/span_heap.h"
 #include "alloc/superslab/budget.h"
@@ -19,6 +20,7 @@
 namespace hakmem::large {
 
 __thread SpanCache t_spans;
+HAK_CONSTINIT std::atomic<uint64_t> g_lone_spent{0};
 
 namespace {
 
@@ -77,18 +79,12 @@ Unit HeadOf(Unit unit) {
 [[noreturn]] void Report(void* pointer, Unit unit, const char* what) {
   const Unit head = HeadOf(unit);
   const SpanTag tag = ReadTag(head);
-  const bool live = tag.state == SpanState::kUsed;
-  const bool twice = !live && what[0] == 'f';  // free
+  if (tag.state != SpanState::kUsed) ReportFreed(pointer, what, "Large");
   platform::Line line;
-  line.Text(twice ? "hakmem: double " : "hakmem: invalid ").Text(what);
-  line.Text(" of ").Pointer(pointer);
-  if (live) {
-    line.Text(" (inside block ").Pointer(BlockAt(head, tag));
-    line.Text(", Large, ").Number(size_t{tag.units} << kUnitShift);
-    line.Text(" bytes)");
-  } else {
-    line.Text(twice ? " (Large)" : " (freed, Large)");
-  }
+  line.Text("hakmem: invalid ").Text(what).Text(" of ").Pointer(pointer);
+  line.Text(" (inside block ").Pointer(BlockAt(head, tag));
+  line.Text(", Large, ").Number(size_t{tag.units} << kUnitShift);
+  line.Text(" bytes)");
   platform::Die(line);
 }
 
@@ -121,6 +117,11 @@ Block Armoured(size_t bytes, size_t alignment) {
 Block Allocate(size_t bytes, size_t alignment) {
   if constexpr (kVariant.armour) return Armoured(bytes, alignment);
   if (bytes == 0) bytes = 1;
+  if constexpr (kVariant.lone_blocks) {
+    if (bytes >= kLoneFrom && bytes < kLoneTo && alignment <= kLoneUnit) {
+      if (void* lone = AllocateLone(bytes)) return {lone, true};
+    }
+  }
   const size_t units = UnitsFor(bytes);
   const size_t align_units =
       alignment > kUnitBytes ? alignment >> kUnitShift : 1;
@@ -152,6 +153,19 @@ Block Allocate(size_t bytes, size_t alignment) {
   return {huge, true};
 }
 
+void* AllocateLone(size_t bytes) {
+  return MayBeLone(bytes) ? AllocateHuge(bytes, kLoneUnit, true) : nullptr;
+}
+
+void ReportFreed(const void* pointer, const char* what, const char* kind) {
+  const bool twice = what[0] == 'f';  // free
+  platform::Line line;
+  line.Text(twice ? "hakmem: double " : "hakmem: invalid ").Text(what);
+  line.Text(" of ").Pointer(pointer);
+  line.Text(twice ? " (" : " (freed, ").Text(kind).Text(")");
+  platform::Die(line);
+}
+
 void ReportDamagedCache(Unit unit) {
   Report(At<void>(UnitAddress(unit)), unit, "free");
 }
@@ -167,7 +181,9 @@ Ownership Find(void* pointer, const char* what) {
     }
     Report(pointer, unit, what);
   }
-  return FindHuge(pointer) != 0 ? Ownership::kHuge : Ownership::kForeign;
+  const size_t bytes = FindHuge(pointer);
+  if (HAK_UNLIKELY(bytes == address)) ReportFreed(pointer, what, "Huge");
+  return bytes != kNoHuge ? Ownership::kHuge : Ownership::kForeign;
 }
 
 size_t UsableSize(void* pointer, Ownership kind) {
@@ -181,9 +197,7 @@ size_t UsableSize(void* pointer, Ownership kind) {
 void Free(void* pointer, Ownership kind) {
   if (kind == Ownership::kHuge) {
     if (FreeHuge(pointer)) return superslab::PurgeIfOverBudget();
-    platform::Line line;
-    line.Text("hakmem: double free of ").Pointer(pointer).Text(" (Huge)");
-    platform::Die(line);
+    ReportFreed(pointer, "free", "Huge");
   }
   const Unit unit = UnitOf(AddressOf(static_cast<char*>(pointer)));
   std::atomic<uint32_t>& word = TagWord(unit);
@@ -209,6 +223,11 @@ void Free(void* pointer, Ownership kind) {
 
 bool Resize(void* pointer, Ownership kind, size_t bytes) {
   if (kind == Ownership::kHuge) {
+    if constexpr (kVariant.lone_blocks) {
+      // One that grows goes where growth is cheap.
+      const size_t old = FindHuge(pointer);
+      if (old < kLoneTo) return bytes <= old && bytes >= old / 2;
+    }
     return bytes > kMaxSpanBytes && ResizeHuge(pointer, bytes);
   }
   const Unit unit = UnitOf(AddressOf(static_cast<char*>(pointer)));

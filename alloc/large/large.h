@@ -8,6 +8,8 @@
 
 #include <cstddef>
 
+#include "platform/cpu.h"
+
 namespace hakmem::large {
 
 struct Block {
@@ -19,11 +21,19 @@ struct Block {
 // look into the thread's cache (span_cache.h).
 [[nodiscard]] Block Allocate(size_t bytes, size_t alignment);
 
+// Below kLoneTo bytes, at a multiple of 16: a block that lies alone, now and
+// then (lone.h); of no bytes one without access. nullptr otherwise.
+[[nodiscard]] void* AllocateLone(size_t bytes);
+
 // Is this the start of a live block of ours? Faults on no pointer. A pointer
 // into a span that is no live block's start is reported, and the process
 // ended: `what` says what was to be done with it.
 enum class Ownership : unsigned char { kForeign, kSpan, kHuge };
 [[nodiscard]] Ownership Find(void* pointer, const char* what);
+
+// Ends the process: what was to be done with a block that is no more.
+[[noreturn]] HAK_COLD void ReportFreed(const void* pointer, const char* what,
+                                       const char* kind);
 
 // Of a pointer that Find() knows.
 size_t UsableSize(void* pointer, Ownership kind);

@@ -104,7 +104,7 @@ HugeLook Choose(Patience patience, Fits fits, Better better) {
     const HugeEntry& entry = table.slots[i];
     if (entry.address <= HugeEntry::kGone || !fits(entry.address)) continue;
     if (best.block == 0 || better(entry.address, best.block)) {
-      best = {entry.address, entry.bytes, false};
+      best = {entry.address, entry.size(), false};
     }
   }
   table.lock.Release();

@@ -16,7 +16,7 @@ namespace {
 // Where sizes are checked a block of a larger class than `bytes` asks for must
 // be of an aligned slab, by which the check knows it.
 void* TakeCachedAligned(unsigned c, size_t alignment, size_t bytes) {
-  const bool any = !kVariant.sized_check || c == ClassFor(bytes);
+  const bool any = !kVariant.narrow_classes || c == ClassFor(bytes);
   constexpr int kTries = 4;
   void* before = nullptr;
   void* block = t_cache.head[c];

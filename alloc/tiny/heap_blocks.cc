@@ -195,7 +195,7 @@ void* TakeLarger(Heap& heap, size_t bytes) {
   if constexpr (kVariant.armour) return nullptr;
   LockHolder hold(heap.lock);
   for (unsigned c = ClassFor(bytes) + 1; c < kClasses; ++c) {
-    if (kVariant.sized_check && bytes <= UsableBytes(c - 1) / 2) break;
+    if (kVariant.narrow_classes && bytes <= UsableBytes(c - 1) / 2) break;
     Chain chain;
     if (TakeFromPartialLocked(heap, c, 1, &chain).count == 0) continue;
     StoreHeader(chain.head, LiveToken(c));

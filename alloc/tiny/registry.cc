@@ -180,7 +180,7 @@ void OrphanListLocked(Heap& heap, SlabDescriptor* slab) {
   }
 }
 
-void AbandonLocked(Heap& heap) {
+HAK_COLD void AbandonLocked(Heap& heap) {
   // relaxed: ordered by the exchange in DrainNotifyLocked, see NotifyOwner.
   heap.idle.store(true, std::memory_order_relaxed);
   // acq_rel: our `idle` goes to every later notifier; those before us are

@@ -24,8 +24,8 @@ using namespace hakmem;
 extern "C" {
 
 // C and POSIX.
-void* HAK_ENTRY(malloc)(size_t bytes) { return wrap::Malloc(bytes); }
-void HAK_ENTRY(free)(void* p) { wrap::Free(p); }
+HAK_HOT void* HAK_ENTRY(malloc)(size_t bytes) { return wrap::Malloc(bytes); }
+HAK_HOT void HAK_ENTRY(free)(void* p) { wrap::Free(p); }
 void* HAK_ENTRY(calloc)(size_t n, size_t size) { return wrap::Calloc(n, size); }
 void* HAK_ENTRY(realloc)(void* p, size_t bytes) {
   return wrap::Realloc(p, bytes);

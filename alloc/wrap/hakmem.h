@@ -121,7 +121,7 @@ size_t hak_trim(int level);
 
 // What malloc_usable_size returns, also on musl and in C++. Ends the process,
 // as free does, if this is no live block.
-// Cost: as free; a lock for blocks above 32 MiB. Thread-safe. Not
+// Cost: as free; a lock for mappings of their own. Thread-safe. Not
 // async-signal-safe.
 size_t hak_usable_size(const void* block);
 
@@ -142,7 +142,7 @@ enum hak_block_state {
 enum hak_block_kind {
   HAK_KIND_SMALL = 1,  // of a size class
   HAK_KIND_LARGE = 2,  // up to 32 MiB; free: neighbours may be one
-  HAK_KIND_HUGE = 3,   // a mapping of its own
+  HAK_KIND_HUGE = 3,   // a mapping of its own; release: a few from 128 KiB on
 };
 
 struct hak_block {

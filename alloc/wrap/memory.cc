@@ -75,12 +75,7 @@ Verdict Judge(void* pointer, const char* what) {
   }
   const Ownership ownership = large::Find(pointer, what);
   if (ownership == Ownership::kForeign && kind == superslab::kReleased) {
-    platform::Line line;
-    const bool twice = what[0] == 'f';  // free
-    line.Text(twice ? "hakmem: double " : "hakmem: invalid ").Text(what);
-    line.Text(" of ").Pointer(pointer).Text(
-        " (freed; its memory was released)");
-    platform::Die(line);
+    large::ReportFreed(pointer, what, "its memory was released");
   }
   return {false, 0, ownership};
 }
@@ -141,19 +136,38 @@ void* Aligned(size_t alignment, size_t bytes) {
   return OutOfMemory();
 }
 
-// Can so many bytes have been asked of the block? Exact where it knows.
-bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict) {
-  if (!verdict.small && !verdict.zero_size &&
-      verdict.ownership == Ownership::kForeign) {
-    return true;  // free finds out
-  }
-  if constexpr (kVariant.armour) return bytes == UsableOf(pointer, verdict);
-  if (!verdict.small) return bytes <= UsableOf(pointer, verdict);
+// Can so many bytes have been asked of a block that has `usable`, of which half
+// may be given up where it is? Exact where it knows.
+bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict,
+              size_t usable) {
+  if constexpr (kVariant.armour) return bytes == usable;
+  if (bytes > usable) return false;
+  if (!verdict.small) return true;
   const unsigned c = verdict.size_class;
   // Aligned ones may be of a larger class than their size asks for.
-  const size_t least =
-      c == 0 || tiny::IsAligned(pointer) ? 0 : tiny::UsableBytes(c - 1) / 2;
-  return bytes <= tiny::UsableBytes(c) && bytes >= least;
+  if (c == 0 || bytes >= tiny::UsableBytes(c - 1) / 2) return true;
+  if (tiny::IsAligned(pointer)) return true;
+  if constexpr (kVariant.narrow_classes) return false;
+  // By no more than the alignment; in a pool that runs out by any number.
+  const uintptr_t address = AddressOf(static_cast<char*>(pointer));
+  return bytes + (address & (0 - address)) > usable ||
+         superslab::WindowIsFixed();
+}
+
+// Ends the process unless the size may be the block's.
+HAK_COLD void CheckSize(void* pointer, size_t bytes) {
+  if (pointer == nullptr) return;
+  const Verdict verdict = Judge(pointer, "free");
+  if (!verdict.small && !verdict.zero_size &&
+      verdict.ownership == Ownership::kForeign) {
+    return;  // free finds out
+  }
+  const size_t usable = UsableOf(pointer, verdict);
+  if (FitsSize(pointer, bytes, verdict, usable)) return;
+  platform::Line line;
+  line.Text("hakmem: size mismatch at ").Pointer(pointer);
+  line.Text(": freed as ").Number(bytes).Text(" bytes, holds ");
+  platform::Die(line.Number(usable));
 }
 
 // Can the block stay where it is? A small one does if at most half of it would
@@ -176,6 +190,11 @@ bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
 }
 
 HAK_NOINLINE void* MallocUncached(size_t bytes) {
+  if constexpr (kVariant.lone_blocks) {
+    if (bytes == 0) {
+      if (void* block = large::AllocateLone(0)) return block;
+    }
+  }
   if (bytes > kMaxBytes) return OutOfMemory();
   unsigned tries = 0;
   do {
@@ -240,44 +259,47 @@ void* Calloc(size_t count, size_t size) {
   }
   // Armoured blocks are zero when they are handed out.
   if constexpr (kVariant.armour) return Malloc(bytes);
-  if (bytes <= kMaxSmall) {
-    void* block = Malloc(bytes);
-    return block == nullptr ? nullptr : memset(block, 0, bytes);
+  bool zeroed = false;
+  void* block = nullptr;
+  if (bytes > kMaxSmall) {
+    if (bytes <= large::kMaxCachedBytes) {
+      block = AllocateCached(bytes, large::kMaxColor);
+    }
+    if (block == nullptr) {
+      const large::Block fresh = large::Allocate(bytes, tiny::kUnit);
+      block = fresh.pointer;
+      zeroed = fresh.zeroed;
+    }
+    if (block != nullptr) block = Sampled(block, bytes);
   }
-  if (bytes <= large::kMaxCachedBytes) {
-    void* block = AllocateCached(bytes, large::kMaxColor);
-    if (block != nullptr) return Sampled(memset(block, 0, bytes), bytes);
-  }
-  large::Block block = large::Allocate(bytes, tiny::kUnit);
-  if (HAK_UNLIKELY(block.pointer == nullptr)) {
-    // It knows what else can be done.
-    block = {Slow::Malloc(bytes), false};
-    if (block.pointer == nullptr) return nullptr;
-  }
-  if (!block.zeroed) memset(block.pointer, 0, bytes);
-  return Sampled(block.pointer, bytes);
+  // If there is no memory it knows what else can be done.
+  if (block == nullptr) block = Malloc(bytes);
+  if (block != nullptr && !zeroed) memset(block, 0, bytes);
+  return block;
 }
 
 void* Realloc(void* pointer, size_t bytes) {
-  if (pointer == nullptr) return Malloc(bytes);
-  const Verdict verdict = Judge(pointer, "realloc");
-  const bool ours = verdict.small || verdict.zero_size ||
-                    verdict.ownership != Ownership::kForeign;
-  if (!ours) {
-    if constexpr (kRoutesForeign) {
-      return Domain<true>::Realloc(pointer, bytes);
-    } else {
-      ReportForeign(pointer, "realloc");
+  Verdict verdict{};
+  if (HAK_LIKELY(pointer != nullptr)) {
+    verdict = Judge(pointer, "realloc");
+    const bool ours = verdict.small || verdict.zero_size ||
+                      verdict.ownership != Ownership::kForeign;
+    if (!ours) {
+      if constexpr (kRoutesForeign) {
+        return Domain<true>::Realloc(pointer, bytes);
+      } else {
+        ReportForeign(pointer, "realloc");
+      }
     }
+    if (bytes == 0 && platform::kGlibc) {
+      FreeUncached(pointer);
+      return nullptr;
+    }
+    if (bytes > kMaxBytes) return OutOfMemory();
+    if (StaysInPlace(pointer, bytes, verdict)) return pointer;
   }
-  if (bytes == 0 && platform::kGlibc) {
-    Free(pointer);
-    return nullptr;
-  }
-  if (bytes > kMaxBytes) return OutOfMemory();
-  if (StaysInPlace(pointer, bytes, verdict)) return pointer;
   void* block = Malloc(bytes);
-  if (block == nullptr) return nullptr;
+  if (block == nullptr || pointer == nullptr) return block;
   const size_t usable = UsableOf(pointer, verdict);
   memcpy(block, pointer, bytes < usable ? bytes : usable);
   Free(pointer);
@@ -327,17 +349,12 @@ size_t UsableSize(void* pointer) {
 }
 
 void FreeSized(void* pointer, size_t bytes) {
-  if constexpr (kVariant.sized_check) {
-    if (pointer != nullptr) {
-      const Verdict verdict = Judge(pointer, "free");
-      if (!FitsSize(pointer, bytes, verdict)) {
-        platform::Line line;
-        line.Text("hakmem: size mismatch at ").Pointer(pointer);
-        line.Text(": freed as ").Number(bytes).Text(" bytes, holds ");
-        line.Number(UsableOf(pointer, verdict));
-        platform::Die(line);
-      }
-    }
+  // Nearly always the size's class is the block's.
+  const size_t index = bytes / tiny::kUnit;
+  if (kVariant.armour || index >= tiny::kClassIndexes ||
+      superslab::KindOf(AddressOf(static_cast<char*>(pointer))) !=
+          tiny::LiveToken(tiny::kClassTable.size_class[index])) {
+    CheckSize(pointer, bytes);
   }
   Free(pointer);
 }

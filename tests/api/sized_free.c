@@ -48,6 +48,25 @@ static void AlignedSized(void) {
   free_aligned_sized(Escape(NULL), 64, 64);
 }
 
+// A block that malloc gave and that happens to lie at a multiple may come back
+// for a much smaller aligned one: the size is right all the same.
+static void AlignedFromPlain(void) {
+  enum { kBlocks = 64, kAlign = 256 };
+  void* blocks[kBlocks];
+  for (int i = 0; i < kBlocks; ++i) blocks[i] = Escape(malloc(230));
+  // Those that lie right are freed last, and so looked at first.
+  for (int last = 0; last < 2; ++last) {
+    for (int i = 0; i < kBlocks; ++i) {
+      if (((uintptr_t)blocks[i] % kAlign == 0) == (last == 1)) free(blocks[i]);
+    }
+  }
+  for (int i = 0; i < 4; ++i) {
+    void* p = Escape(aligned_alloc(kAlign, 1));
+    CHECK(p != NULL);
+    free_aligned_sized(p, kAlign, 1);
+  }
+}
+
 // If sized free lost the blocks, this would map 6 GiB.
 static void NothingLeaks(void) {
   const Memory before = MemoryNow();
@@ -67,6 +86,7 @@ void TestSizedFree(void) {
   if (free_sized != NULL && free_aligned_sized != NULL) {
     Sized();
     AlignedSized();
+    AlignedFromPlain();
     NothingLeaks();
   }
 #if defined(__GLIBC__)

@@ -216,8 +216,11 @@ class Heap:
         if slots == 0:
             return []
         table = words(slots, 2 * capacity)
-        return sorted(pair for pair in zip(table[::2], table[1::2])
-                      if pair[0] > 1)
+        # Release marks lone blocks in the lowest bit; hardened has odd sizes.
+        mark = 1 if self.variant() == "release" else 0
+        return sorted((address, size & ~mark)
+                      for address, size in zip(table[::2], table[1::2])
+                      if address > 1)
 
     def metadata(self):
         if "hakmem_metadata" not in self.symbols:
