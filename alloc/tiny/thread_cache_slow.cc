@@ -12,6 +12,7 @@
 #include "alloc/tiny/heap.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/remote_free.h"
+#include "alloc/tiny/remote_word.h"
 #include "alloc/tiny/small.h"
 #include "alloc/tiny/thread_cache.h"
 
@@ -45,6 +46,29 @@ size_t LiveHere() {
                          : superslab::Read(superslab::g_budget.live);
 }
 
+// A link or a header of a cached block may have been overwritten by the
+// program: nothing is followed before it is known to lead to a slab.
+SlabDescriptor* SlabOfCached(void* block) {
+  const size_t index =
+      superslab::SlabIndex(AddressOf(static_cast<char*>(block)));
+  if (index >= superslab::SlabLimit()) ReportDamagedFreeBlock(block);
+  const int8_t token = superslab::MapByte(index);
+  if (token >= 0 ||
+      LoadHeader(block) != static_cast<int8_t>(token + kFreeBias)) {
+    ReportDamagedFreeBlock(block);
+  }
+  return superslab::Descriptor(index);
+}
+
+// How many blocks of the slab, whosever it is, are live or in caches: roughly.
+unsigned OutOf(const SlabDescriptor* slab) {
+  // relaxed, both: a hint.
+  const uint64_t word = slab->remote.load(std::memory_order_relaxed);
+  const unsigned back = RemoteWord::Unpack(word).count;
+  const unsigned used = UsedOf(slab);
+  return used > back ? used - back : 0;
+}
+
 // A thread that only frees needs no cache of its own; a little batching is
 // worth it as long as what it may pin is nothing against what is alive.
 unsigned IdleFloor(unsigned c) {
@@ -54,6 +78,11 @@ unsigned IdleFloor(unsigned c) {
     const size_t out = heap->counts[c].used - Cached(c);
     const size_t pages = (out * kStride[c]) >> 12;
     if (static_cast<int32_t>(out) > 0 && pages > floor) floor = pages;
+  }
+  // A few more pin no slab that many others keep in use.
+  constexpr unsigned kFew = 16;
+  if (floor < kFew && OutOf(SlabOfCached(t_cache.head[c])) > 2 * kFew) {
+    floor = kFew;
   }
   const unsigned limit = MaxLimit(c) / 2;
   return floor < limit ? static_cast<unsigned>(floor) : limit;
@@ -69,20 +98,6 @@ void PublishCached(unsigned c) {
   }
 }
 
-// A link or a header of a cached block may have been overwritten by the
-// program: nothing is followed before it is known to lead to a slab.
-SlabDescriptor* SlabOfCached(void* block) {
-  const size_t index =
-      superslab::SlabIndex(AddressOf(static_cast<char*>(block)));
-  if (index >= superslab::SlabLimit()) ReportDamagedFreeBlock(block);
-  const int8_t token = superslab::MapByte(index);
-  if (token >= 0 ||
-      LoadHeader(block) != static_cast<int8_t>(token + kFreeBias)) {
-    ReportDamagedFreeBlock(block);
-  }
-  return superslab::Descriptor(index);
-}
-
 // Blocks of slabs that are not ours, grouped by slab.
 class RemoteGroups {
  public:
@@ -93,28 +108,24 @@ class RemoteGroups {
   RemoteGroups(const RemoteGroups&) = delete;
   RemoteGroups& operator=(const RemoteGroups&) = delete;
 
-  void Add(SlabDescriptor* slab, void* block) {
-    // What was freed in a row mostly lies in one slab.
-    unsigned i = last_;
-    if (HAK_UNLIKELY(i >= count_ || slabs_[i] != slab)) {
-      for (i = 0; i < count_ && slabs_[i] != slab;) ++i;
-    }
+  void Add(SlabDescriptor* slab, const Chain& run) {
+    unsigned i = 0;
+    while (i < count_ && slabs_[i] != slab) ++i;
     if (i == kGroups) {
       i = oldest_++ % kGroups;
       Push(i);
       chains_[i] = Chain{};
     }
     if (i == count_) ++count_;
-    last_ = i;
     slabs_[i] = slab;
     Chain& chain = chains_[i];
     if (chain.tail == nullptr) {
-      chain.head = block;
+      chain.head = run.head;
     } else {
-      StoreLink(chain.tail, block);
+      StoreLink(chain.tail, run.head);
     }
-    chain.tail = block;
-    ++chain.count;
+    chain.tail = run.tail;
+    chain.count += run.count;
   }
 
  private:
@@ -125,28 +136,32 @@ class RemoteGroups {
   Heap* mine_;
   unsigned count_ = 0;
   unsigned oldest_ = 0;
-  unsigned last_ = 0;
   SlabDescriptor* slabs_[kGroups];
   Chain chains_[kGroups];
 };
 
 void ReturnRemote(void* list, Heap* mine) {
   RemoteGroups groups(mine);
-  SlabDescriptor* slab = nullptr;
   while (list != nullptr) {
-    void* block = list;
-    const uintptr_t address = AddressOf(static_cast<char*>(block));
-    // What was freed in a row mostly lies in one slab, which is known then.
-    if (slab == nullptr ||
-        (address ^ SlabBase(slab)) >> superslab::kSlabShift != 0 ||
-        LoadHeader(block) != static_cast<int8_t>(slab->token + kFreeBias)) {
-      slab = SlabOfCached(block);
-    }
-    if (HAK_UNLIKELY(!IsBlockStart(slab, address))) {
-      ReportBadPointer(block, "free");
-    }
-    list = LoadLink(block);
-    groups.Add(slab, block);
+    SlabDescriptor* const slab = SlabOfCached(list);
+    const uintptr_t base = SlabBase(slab);
+    const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
+    // What was freed in a row mostly lies in one slab, and is linked already.
+    Chain run{list, nullptr, 0};
+    do {
+      if (HAK_UNLIKELY(
+              !IsBlockStart(slab, AddressOf(static_cast<char*>(list))))) {
+        ReportBadPointer(list, "free");
+      }
+      run.tail = list;
+      ++run.count;
+      list = LoadLink(list);
+    } while (list != nullptr &&
+             (AddressOf(static_cast<char*>(list)) ^ base) >>
+                     superslab::kSlabShift ==
+                 0 &&
+             LoadHeader(list) == free_token);
+    groups.Add(slab, run);
   }
 }
 
