@@ -15,6 +15,7 @@
 #include "alloc/superslab/super_word.h"
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/look.h"
+#include "alloc/tiny/parking.h"
 #include "alloc/tiny/registry.h"
 #include "platform/page_source.h"
 
@@ -135,7 +136,9 @@ void PutHeap(Image& image, tiny::Heap& heap) {
     LockHolder hold(heap.lock);
     record.id = heap.id;
     // relaxed: under the lock that its writers hold.
-    record.idle = heap.idle.load(std::memory_order_relaxed) ? 1 : 0;
+    const bool idle =
+        heap.idle.load(std::memory_order_relaxed) || tiny::IsParked(&heap);
+    record.idle = idle ? 1 : 0;
     record.dirty_bytes = heap.dirty_bytes;
     record.used_bytes = heap.used_bytes;
     for (unsigned c = 0; c < tiny::kClasses; ++c) {
@@ -218,7 +221,8 @@ void PutSuper(Image& image, size_t super_index) {
         meta->word.load(std::memory_order_relaxed));
     record.pool_free = word.free;
     record.pool_clean = word.clean;
-    record.guards = static_cast<uint16_t>(meta->guards);
+    record.guards =
+        static_cast<uint16_t>(meta->guards.load(std::memory_order_relaxed));
   }
   bool in_use = record.pool_free != 0;
   for (unsigned i = 0; i < superslab::kSlabsPerSuper; ++i) {

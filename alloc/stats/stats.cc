@@ -9,6 +9,7 @@
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/slab_pool.h"
 #include "alloc/superslab/window.h"
+#include "alloc/tiny/parking.h"
 #include "alloc/tiny/registry.h"
 
 namespace hakmem::stats {
@@ -84,7 +85,8 @@ HeapTotals ReadHeap(tiny::Heap& heap) {
   HeapTotals totals = {};
   totals.id = heap.id;
   // relaxed: under the lock that its writers hold.
-  totals.idle = heap.idle.load(std::memory_order_relaxed);
+  totals.idle =
+      heap.idle.load(std::memory_order_relaxed) || tiny::IsParked(&heap);
   totals.used = heap.used_bytes;
   totals.committed = heap.dirty_bytes;
   for (unsigned c = 0; c < tiny::kClasses; ++c) {

@@ -72,7 +72,9 @@ struct SlabRecord {
 struct SuperMeta {
   // {free mask 16, clean mask 16, tag 32}, see superslab/super_word.h.
   std::atomic<uint64_t> word;
-  uint64_t guards;  // slabs without access, never in the pool
+  // Slabs without access, never in the pool. relaxed: who reads it with an old
+  // word fails at its CAS on `word`.
+  std::atomic<uint64_t> guards;
   // Some of its slabs are, or were, spans: it is theirs to unmap.
   std::atomic<uint32_t> mixed;
   uint32_t padding[11];

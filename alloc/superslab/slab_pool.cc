@@ -128,8 +128,9 @@ bool OpenSuper(size_t index, bool resident, uint16_t taken) {
   if (meta == nullptr) return false;
   const unsigned mapped = MappedSlabs(index);
   // Behind the end of one that is mapped in part nobody can write, either.
-  meta->guards =
+  const unsigned guards =
       mapped == kSlabsPerSuper ? PlaceGuard(index) : 0xFFFFu & ~0u << mapped;
+  meta->guards.store(guards, std::memory_order_relaxed);
   // relaxed: published by the release below.
   meta->mixed.store(0, std::memory_order_relaxed);
   SuperWord word = SuperWord::AllClean();
@@ -141,7 +142,7 @@ bool OpenSuper(size_t index, bool resident, uint16_t taken) {
   }
   // relaxed: nobody else changes the word while no slab is in the pool.
   word.tag = SuperWord::Unpack(meta->word.load(std::memory_order_relaxed)).tag;
-  taken = static_cast<uint16_t>(taken | meta->guards);
+  taken = static_cast<uint16_t>(taken | guards);
   // release: pairs with the acquire in TakeFromSuper.
   meta->word.store(word.Take(taken).Pack(), std::memory_order_release);
   // release: pairs with the acquire in MetaOf and Descriptor.

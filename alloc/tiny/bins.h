@@ -20,6 +20,24 @@ inline void SetLimit(unsigned c, unsigned limit) {
   t_cache.policy[c].limit = static_cast<uint16_t>(limit);
 }
 
+// For statistics, which must not read another thread's cache.
+HAK_COLD void PublishCached(unsigned c);
+
+// A link or a header of a cached block may have been overwritten by the
+// program: nothing is followed before it is known to lead to a slab.
+SlabDescriptor* SlabOfCached(void* block);
+
+// Gives a list of cached blocks back to their slabs. `heap`: whose they mostly
+// are, or nullptr. `keep_empty`: as for ReturnRunLocked.
+HAK_COLD void ReturnBlocks(Heap* heap, void* list, bool keep_empty);
+
+// Keeps the newest `keep` blocks of a bin and returns the others.
+HAK_COLD void FlushBin(unsigned c, unsigned keep, bool keep_empty);
+
+// Empties the calling thread's bins, and lets them take nothing until a slow
+// path has seen that the class is in use.
+HAK_COLD void FlushAllBins();
+
 // The calling thread's heap. nullptr: it must keep nothing back, or there is no
 // memory for one.
 Heap* OwnHeap();

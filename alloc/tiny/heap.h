@@ -172,21 +172,22 @@ bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address);
 // Takes what others have freed into the slab, and releases it if that was all.
 HAK_COLD void CollectAndSettleLocked(Heap& heap, SlabDescriptor* slab);
 // Takes what others have freed, as a chain. True: there was something.
-bool CollectLocked(SlabDescriptor* slab);
+HAK_COLD bool CollectLocked(SlabDescriptor* slab);
 // Puts the collected chain into the bitmap.
-void SettleChainLocked(Heap& heap, SlabDescriptor* slab);
+HAK_COLD void SettleChainLocked(Heap& heap, SlabDescriptor* slab);
 // Looks again at slabs that others opened.
-void DrainNotifyLocked(Heap& heap);
+HAK_COLD void DrainNotifyLocked(Heap& heap);
 // Releases the slab to the pool if all its blocks are free and no notify is
 // on its way. True: it is gone.
-bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab, bool keep_empty);
+HAK_COLD bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab,
+                                   bool keep_empty);
 // Gives up all kept slabs.
 HAK_COLD void ReleaseKeptLocked(Heap& heap);
 
 void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list);
 // On which of the two lists of open slabs does it belong?
 ListId OpenList(const SlabDescriptor* slab);
-void UnlinkLocked(Heap& heap, SlabDescriptor* slab);
+HAK_COLD void UnlinkLocked(Heap& heap, SlabDescriptor* slab);
 // A slab of `full` has a free block again.
 void OpenLocked(Heap& heap, SlabDescriptor* slab);
 // The owner changes only the state of the remote word from `old`. False: a
@@ -200,9 +201,9 @@ HAK_COLD void TakeFromBooksLocked(Heap& heap, SlabDescriptor* slab);
 
 // Adds what has changed in used_bytes and fresh_bytes to the budget that all
 // heaps share, once it is worth touching a line that all heaps share.
-void PublishUsedLocked(Heap& heap, size_t at_least = size_t{64} << 10);
+HAK_COLD void PublishUsedLocked(Heap& heap, size_t at_least = size_t{64} << 10);
 // Have free pages of sparse slabs become too many?
-bool SweepIsDueLocked(Heap& heap);
+HAK_COLD bool SweepIsDueLocked(Heap& heap);
 // Gives free pages of sparse slabs back. The caller holds no lock. Returns
 // bytes given back.
 HAK_COLD size_t SweepHeap(Heap& heap);

@@ -10,6 +10,7 @@
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/stage_counts.h"
+#include "alloc/tiny/parking.h"
 #include "alloc/tiny/remote_word.h"
 
 namespace hakmem::tiny {
@@ -375,7 +376,9 @@ void UnlockAfterFork(bool child, Heap* mine) {
       PushListLocked(*heap, slab, OpenList(slab));
     }
     const bool idle = heap->idle.load(std::memory_order_relaxed);
-    if (heap != mine && heap != shared && !idle) AbandonHeap(heap);
+    if (heap != mine && heap != shared && !idle && !IsParked(heap)) {
+      AbandonHeap(heap);
+    }
   }
 }
 

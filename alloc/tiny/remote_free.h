@@ -12,7 +12,7 @@ namespace hakmem::tiny {
 
 // Gives the chain's blocks, all of this slab and with free headers, back to
 // whoever owns it. `mine` may adopt the slab if it is an orphan; nullptr: none.
-void RemoteFree(SlabDescriptor* slab, const Chain& chain, Heap* mine);
+HAK_COLD void RemoteFree(SlabDescriptor* slab, const Chain& chain, Heap* mine);
 
 }  // namespace hakmem::tiny
 

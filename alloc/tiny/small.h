@@ -15,7 +15,7 @@ namespace hakmem::tiny {
 
 // A block of at least `bytes` <= kMaxSmall after the fast path gave up: fills
 // the thread's cache. nullptr: no memory; errno is the caller's business.
-[[nodiscard]] void* MallocSlow(size_t bytes);
+[[nodiscard]] HAK_COLD void* MallocSlow(size_t bytes);
 
 // A block at a multiple of `alignment`, a power of two in 32..kMaxAlignment,
 // of at least `bytes` <= kMaxSmall. nullptr: no memory.

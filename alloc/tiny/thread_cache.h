@@ -40,7 +40,7 @@ struct ThreadCache {
 extern __thread ThreadCache t_cache;
 
 // Flushes the bin of this class, which has run out of room.
-HAK_NOINLINE void FlushSlow(size_t size_class);
+HAK_COLD void FlushSlow(size_t size_class);
 
 // malloc. Leaves to `Slow::Malloc(bytes)` if the size is not small, the bin is
 // empty, or its first block is not free any more.

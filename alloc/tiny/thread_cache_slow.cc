@@ -10,6 +10,7 @@
 #include "alloc/tiny/armour.h"
 #include "alloc/tiny/bins.h"
 #include "alloc/tiny/heap.h"
+#include "alloc/tiny/parking.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/remote_free.h"
 #include "alloc/tiny/remote_word.h"
@@ -46,20 +47,6 @@ size_t LiveHere() {
                          : superslab::Read(superslab::g_budget.live);
 }
 
-// A link or a header of a cached block may have been overwritten by the
-// program: nothing is followed before it is known to lead to a slab.
-SlabDescriptor* SlabOfCached(void* block) {
-  const size_t index =
-      superslab::SlabIndex(AddressOf(static_cast<char*>(block)));
-  if (index >= superslab::SlabLimit()) ReportDamagedFreeBlock(block);
-  const int8_t token = superslab::MapByte(index);
-  if (token >= 0 ||
-      LoadHeader(block) != static_cast<int8_t>(token + kFreeBias)) {
-    ReportDamagedFreeBlock(block);
-  }
-  return superslab::Descriptor(index);
-}
-
 // How many blocks of the slab, whosever it is, are live or in caches: roughly.
 unsigned OutOf(const SlabDescriptor* slab) {
   // relaxed, both: a hint.
@@ -86,147 +73,6 @@ unsigned IdleFloor(unsigned c) {
   }
   const unsigned limit = MaxLimit(c) / 2;
   return floor < limit ? static_cast<unsigned>(floor) : limit;
-}
-
-// For statistics, which must not read another thread's cache.
-void PublishCached(unsigned c) {
-  if (Heap* heap = t_cache.heap) {
-    uint32_t cached = Cached(c);
-    if constexpr (kVariant.armour) cached += t_quarantine.Count(c);
-    // relaxed: a gauge.
-    heap->counts[c].cached.store(cached, std::memory_order_relaxed);
-  }
-}
-
-// Blocks of slabs that are not ours, grouped by slab.
-class RemoteGroups {
- public:
-  explicit RemoteGroups(Heap* mine) : mine_(mine) {}
-  ~RemoteGroups() {
-    for (unsigned i = 0; i < count_; ++i) Push(i);
-  }
-  RemoteGroups(const RemoteGroups&) = delete;
-  RemoteGroups& operator=(const RemoteGroups&) = delete;
-
-  void Add(SlabDescriptor* slab, const Chain& run) {
-    unsigned i = 0;
-    while (i < count_ && slabs_[i] != slab) ++i;
-    if (i == kGroups) {
-      i = oldest_++ % kGroups;
-      Push(i);
-      chains_[i] = Chain{};
-    }
-    if (i == count_) ++count_;
-    slabs_[i] = slab;
-    Chain& chain = chains_[i];
-    if (chain.tail == nullptr) {
-      chain.head = run.head;
-    } else {
-      StoreLink(chain.tail, run.head);
-    }
-    chain.tail = run.tail;
-    chain.count += run.count;
-  }
-
- private:
-  static constexpr unsigned kGroups = 8;
-
-  void Push(unsigned i) { RemoteFree(slabs_[i], chains_[i], mine_); }
-
-  Heap* mine_;
-  unsigned count_ = 0;
-  unsigned oldest_ = 0;
-  SlabDescriptor* slabs_[kGroups];
-  Chain chains_[kGroups];
-};
-
-void ReturnRemote(void* list, Heap* mine) {
-  RemoteGroups groups(mine);
-  while (list != nullptr) {
-    SlabDescriptor* const slab = SlabOfCached(list);
-    const uintptr_t base = SlabBase(slab);
-    const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
-    // What was freed in a row mostly lies in one slab, and is linked already.
-    Chain run{list, nullptr, 0};
-    do {
-      if (HAK_UNLIKELY(
-              !IsBlockStart(slab, AddressOf(static_cast<char*>(list))))) {
-        ReportBadPointer(list, "free");
-      }
-      run.tail = list;
-      ++run.count;
-      list = LoadLink(list);
-    } while (list != nullptr &&
-             (AddressOf(static_cast<char*>(list)) ^ base) >>
-                     superslab::kSlabShift ==
-                 0 &&
-             LoadHeader(list) == free_token);
-    groups.Add(slab, run);
-  }
-}
-
-// Gives a list of cached blocks back to their slabs.
-void ReturnBlocks(void* list, bool keep_empty) {
-  Heap* heap = t_cache.heap;
-  if (heap == nullptr) return ReturnRemote(list, nullptr);
-  void* remote = nullptr;
-  void* bad = nullptr;
-  bool sweep = false;
-  {
-    LockHolder hold(heap->lock);
-    while (list != nullptr && bad == nullptr) {
-      void* block = list;
-      SlabDescriptor* slab = SlabOfCached(block);
-      // relaxed: only we make slabs ours or give them up, under this lock.
-      if (slab->owner.load(std::memory_order_relaxed) == heap) {
-        const ReturnResult result =
-            ReturnRunLocked(*heap, slab, list, keep_empty);
-        list = result.rest;
-        bad = result.bad;
-      } else {
-        list = LoadLink(block);
-        StoreLink(block, remote);
-        remote = block;
-      }
-    }
-    PublishUsedLocked(*heap);
-    sweep = SweepIsDueLocked(*heap);
-  }
-  if (HAK_UNLIKELY(bad != nullptr)) ReportBadPointer(bad, "free");
-  if (remote != nullptr) ReturnRemote(remote, heap);
-  if (sweep) (void)SweepHeap(*heap);
-}
-
-// Keeps the newest `keep` blocks of a bin and returns the others.
-void FlushBin(unsigned c, unsigned keep, bool keep_empty) {
-  void* list = t_cache.head[c];
-  if (list == nullptr) return;
-  const unsigned cached = Cached(c);
-  if (keep >= cached) return;
-  if (keep == 0) {
-    t_cache.head[c] = nullptr;
-  } else {
-    void* last = list;
-    for (unsigned i = 1; i < keep; ++i) last = LoadLink(last);
-    list = LoadLink(last);
-    StoreLink(last, nullptr);
-  }
-  t_cache.room[c] += static_cast<int32_t>(cached - keep);
-  ReturnBlocks(list, keep_empty);
-}
-
-HAK_COLD void FlushAllBins() {
-  if constexpr (kVariant.armour) EmptyQuarantine();
-  for (unsigned c = 0; c < kClasses; ++c) {
-    FlushBin(c, 0, false);
-    SetLimit(c, 0);
-    t_cache.policy[c].flushes = kManyFlushes;  // until it is used again
-    PublishCached(c);
-  }
-  if (Heap* heap = t_cache.heap) {
-    LockHolder hold(heap->lock);
-    ReleaseKeptLocked(*heap);
-  }
 }
 
 // Has what is alive fallen to half since we last looked? Then the caches were
@@ -264,8 +110,10 @@ void* InstallChain(unsigned c, const Chain& chain) {
 // Blocks of a class from the heap, from an orphan, or from a fresh slab.
 bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   TakeResult result;
+  const uint64_t now = platform::Now();
   // relaxed: a hint.
-  heap.awake_at.store(platform::Now(), std::memory_order_relaxed);
+  heap.awake_at.store(now, std::memory_order_relaxed);
+  ReleaseStale(now);
   {
     LockHolder hold(heap.lock);
     DrainNotifyLocked(heap);
@@ -288,8 +136,19 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   return true;
 }
 
+// The first block of a bin that has come with a parked heap. nullptr: none.
+void* TakeCached(unsigned c) {
+  void* block = t_cache.head[c];
+  if (block == nullptr) return nullptr;
+  if (LoadHeader(block) != FreeToken(c)) ReportDamagedFreeBlock(block);
+  t_cache.head[c] = LoadLink(block);
+  ++t_cache.room[c];
+  StoreHeader(block, LiveToken(c));
+  return block;
+}
+
 // One block past the bin, which stays empty: no cache, or somebody samples.
-HAK_NOINLINE void* AllocateUncached(Heap* heap, unsigned c) {
+HAK_COLD void* AllocateUncached(Heap* heap, unsigned c) {
   if (heap == nullptr) heap = SharedHeap();
   SetLimit(c, 0);
   Chain chain;
@@ -300,9 +159,49 @@ HAK_NOINLINE void* AllocateUncached(Heap* heap, unsigned c) {
 
 }  // namespace
 
+void PublishCached(unsigned c) {
+  if (Heap* heap = t_cache.heap) {
+    uint32_t cached = Cached(c);
+    if constexpr (kVariant.armour) cached += t_quarantine.Count(c);
+    // relaxed: a gauge.
+    heap->counts[c].cached.store(cached, std::memory_order_relaxed);
+  }
+}
+
+void FlushBin(unsigned c, unsigned keep, bool keep_empty) {
+  void* list = t_cache.head[c];
+  if (list == nullptr) return;
+  const unsigned cached = Cached(c);
+  if (keep >= cached) return;
+  if (keep == 0) {
+    t_cache.head[c] = nullptr;
+  } else {
+    void* last = list;
+    for (unsigned i = 1; i < keep; ++i) last = LoadLink(last);
+    list = LoadLink(last);
+    StoreLink(last, nullptr);
+  }
+  t_cache.room[c] += static_cast<int32_t>(cached - keep);
+  ReturnBlocks(t_cache.heap, list, keep_empty);
+}
+
+void FlushAllBins() {
+  if constexpr (kVariant.armour) EmptyQuarantine();
+  for (unsigned c = 0; c < kClasses; ++c) {
+    FlushBin(c, 0, false);
+    SetLimit(c, 0);
+    t_cache.policy[c].flushes = kManyFlushes;  // until it is used again
+    PublishCached(c);
+  }
+  if (Heap* heap = t_cache.heap) {
+    LockHolder hold(heap->lock);
+    ReleaseKeptLocked(*heap);
+  }
+}
+
 Heap* OwnHeap() {
   if (!MayCache()) return nullptr;
-  if (t_cache.heap == nullptr) t_cache.heap = AcquireHeap();
+  if (t_cache.heap == nullptr && !Unpark()) t_cache.heap = AcquireHeap();
   return t_cache.heap;
 }
 
@@ -312,6 +211,7 @@ void* MallocSlow(size_t bytes) {
     ReportDamagedFreeBlock(t_cache.head[c]);
   }
   Heap* heap = OwnHeap();
+  if (void* block = TakeCached(c)) return block;
   if (HAK_UNLIKELY(heap == nullptr || Sampling())) {
     void* block = AllocateUncached(heap, c);
     if (heap == nullptr || block != nullptr) return block;
@@ -323,18 +223,20 @@ void* MallocSlow(size_t bytes) {
   if (!Refill(*heap, c, want, &chain)) {
     // Before there is no memory: what this thread keeps back itself.
     FlushAllBins();
+    ReleaseParked();
     superslab::Purge(0, 0);
     if (!Refill(*heap, c, 1, &chain)) return TakeLarger(*heap, bytes);
   }
   return InstallChain(c, chain);
 }
 
-HAK_NOINLINE void FlushSlow(size_t size_class) {
+HAK_COLD void FlushSlow(size_t size_class) {
   const unsigned c = static_cast<unsigned>(size_class);
   BinPolicy& policy = t_cache.policy[c];
   const bool may_cache = MayKeepBlocks();
   if (may_cache && LiveHasFallen()) {
     FlushAllBins();
+    ReleaseParked();
   } else if (may_cache && policy.flushes == 0 && policy.limit < MaxLimit(c)) {
     // Blocks were taken since the last flush: the class is in use both ways.
     policy.flushes = 1;
@@ -362,6 +264,10 @@ HAK_NOINLINE void FlushSlow(size_t size_class) {
 }
 
 void FlushThread(bool exiting) {
+  if (exiting && Park()) {
+    t_phase = ThreadPhase::kDead;
+    return superslab::PurgeIfOverBudget();
+  }
   FlushAllBins();
   if (exiting) {
     t_phase = ThreadPhase::kDead;
@@ -374,6 +280,7 @@ void FlushThread(bool exiting) {
 
 void TrimAllHeaps() {
   FlushThread(false);
+  ReleaseParked();
   for (Heap* heap = FirstHeap(); heap != nullptr; heap = heap->next_heap) {
     {
       LockHolder hold(heap->lock);

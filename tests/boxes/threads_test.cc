@@ -3,6 +3,8 @@
 //        it as well.
 // Read next: tests/boxes/model_check_test.cc
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstring>
 #include <random>
@@ -13,6 +15,8 @@
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/slab_pool.h"
 #include "alloc/superslab/window.h"
+#include "alloc/tiny/parking.h"
+#include "alloc/tiny/registry.h"
 #include "alloc/tiny/small.h"
 #include "gtest/gtest.h"
 #include "platform/page_source_fake.h"
@@ -82,6 +86,7 @@ void FreeSlots() {
 void ExpectAllGivenBack() {
   ExitThread();
   CheckHeaps();
+  tiny::ReleaseParked();
   superslab::Purge(0, 0);
   EXPECT_EQ(superslab::Read(superslab::g_budget.live), 0u);
   EXPECT_EQ(superslab::Read(superslab::g_budget.dirty), 0u);
@@ -133,6 +138,61 @@ void ProducersEnd() {
   done = true;
   for (std::thread& thread : consumers) thread.join();
   FreeSlots();
+  ExpectAllGivenBack();
+}
+
+// What all heaps have ever taken out of slabs, and how many are parked.
+struct HeapSums {
+  uint64_t refilled = 0;
+  int parked = 0;
+};
+HeapSums SumHeaps() {
+  HeapSums sums;
+  for (tiny::Heap* heap = tiny::FirstHeap(); heap != nullptr;
+       heap = heap->next_heap) {
+    sums.parked += tiny::IsParked(heap) ? 1 : 0;
+    for (const tiny::ClassCounts& counts : heap->counts) {
+      sums.refilled += counts.refilled;
+    }
+  }
+  return sums;
+}
+
+// The same few blocks in one thread after the other.
+void RunShortThreads(int count) {
+  for (int i = 0; i < count; ++i) {
+    std::thread([] {
+      unsigned char* blocks[20];
+      for (unsigned char*& block : blocks) {
+        block = MakeBlock(150);
+        ASSERT_NE(block, nullptr);
+      }
+      for (unsigned char* block : blocks) {
+        ASSERT_TRUE(IsWhole(block));
+        Free(block);
+      }
+      ExitThread();
+    }).join();
+  }
+}
+
+void HeapsArePassedOn() {
+  RunShortThreads(8);
+  EXPECT_EQ(SumHeaps().parked, 0);  // it might be all there are
+  RunShortThreads(30);
+  if constexpr (kVariant.armour) {
+    EXPECT_EQ(SumHeaps().parked, 0);
+    return ExpectAllGivenBack();
+  }
+  const HeapSums before = SumHeaps();
+  EXPECT_EQ(before.parked, 1);
+  RunShortThreads(5);
+  EXPECT_EQ(SumHeaps().refilled, before.refilled);
+  CheckHeaps();
+  // Over: the next slow path of anybody ends it.
+  usleep(200000);
+  Free(MakeBlock(900));
+  EXPECT_EQ(SumHeaps().parked, 0);
   ExpectAllGivenBack();
 }
 
@@ -194,6 +254,7 @@ void PoolIsShared() {
 TEST(Threads, PoolIsShared) { EXPECT_EQ(InChild(PoolIsShared), 0); }
 TEST(Threads, BlocksWander) { EXPECT_EQ(InChild(BlocksWander), 0); }
 TEST(Threads, ProducersEnd) { EXPECT_EQ(InChild(ProducersEnd), 0); }
+TEST(Threads, HeapsArePassedOn) { EXPECT_EQ(InChild(HeapsArePassedOn), 0); }
 TEST(Threads, TrimsInBetween) { EXPECT_EQ(InChild(TrimsInBetween), 0); }
 
 }  // namespace
