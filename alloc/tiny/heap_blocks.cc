@@ -18,6 +18,8 @@ namespace {
 using superslab::FreeBits;
 using superslab::kSlabBytes;
 
+HAK_CONSTINIT std::atomic<bool> g_took_larger{false};
+
 // Marks the pages of a block as written: those of its header byte up to those
 // of its last. False: its last page is clean and `may_touch` is not given; the
 // first block of a batch is needed, the others are only cheap if they are
@@ -199,9 +201,16 @@ void* TakeLarger(Heap& heap, size_t bytes) {
     Chain chain;
     if (TakeFromPartialLocked(heap, c, 1, &chain).count == 0) continue;
     StoreHeader(chain.head, LiveToken(c));
+    // relaxed: whoever frees the block got it from this thread, after this.
+    g_took_larger.store(true, std::memory_order_relaxed);
     return chain.head;
   }
   return nullptr;
+}
+
+bool TookLarger() {
+  // relaxed: see TakeLarger.
+  return g_took_larger.load(std::memory_order_relaxed);
 }
 
 TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,

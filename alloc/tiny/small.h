@@ -25,6 +25,10 @@ inline constexpr size_t kMaxAlignment = 2048;
 // Does a live block lie in a slab for AllocateAligned?
 [[nodiscard]] bool IsAligned(const void* block);
 
+// Has a block been handed out of a class that its size does not ask for, since
+// there was no memory for another?
+[[nodiscard]] HAK_COLD bool TookLarger();
+
 // Empties the calling thread's cache; gives its heap up for good if `exiting`.
 HAK_COLD void FlushThread(bool exiting);
 

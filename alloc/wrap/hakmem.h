@@ -125,8 +125,8 @@ size_t hak_trim(int level);
 // async-signal-safe.
 size_t hak_usable_size(const void* block);
 
-// free with the size that was asked for. Hardened and checked abort if it
-// cannot be that block's size; release ignores it.
+// free with the size that was asked for. Aborts if it cannot be that block's
+// size: hardened, unless it is exact.
 // Cost: as free. Thread-safe. Not async-signal-safe.
 void hak_free_sized(void* block, size_t size);
 

@@ -148,10 +148,9 @@ bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict,
   if (c == 0 || bytes >= tiny::UsableBytes(c - 1) / 2) return true;
   if (tiny::IsAligned(pointer)) return true;
   if constexpr (kVariant.narrow_classes) return false;
-  // By no more than the alignment; in a pool that runs out by any number.
+  // By no more than the alignment; once memory has run out by any number.
   const uintptr_t address = AddressOf(static_cast<char*>(pointer));
-  return bytes + (address & (0 - address)) > usable ||
-         superslab::WindowIsFixed();
+  return bytes + (address & (0 - address)) > usable || tiny::TookLarger();
 }
 
 // Ends the process unless the size may be the block's.
@@ -273,7 +272,10 @@ void* Calloc(size_t count, size_t size) {
     if (block != nullptr) block = Sampled(block, bytes);
   }
   // If there is no memory it knows what else can be done.
-  if (block == nullptr) block = Malloc(bytes);
+  if (block == nullptr) {
+    block = Malloc(bytes);
+    zeroed = false;
+  }
   if (block != nullptr && !zeroed) memset(block, 0, bytes);
   return block;
 }

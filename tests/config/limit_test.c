@@ -147,6 +147,52 @@ static void Pressure(void) {
   helps = false;
 }
 
+// What somebody who is asked has freed is not zero, and calloc's block is.
+static void PressureOfCalloc(size_t n) {
+  for (int i = 0; i < 3; ++i) {
+    reserve[i] = Escape(malloc(n));
+    CHECK(reserve[i] != NULL);
+    memset(reserve[i], 0x5A, n);
+  }
+  helps = true;
+  Node* list = NULL;
+  size_t dirty = 0;
+  atomic_store(&asked, 0);
+  while (atomic_load(&asked) < 4) {
+    unsigned char* const block = (unsigned char*)Escape(calloc(n, 1));
+    if (block == NULL) break;
+    for (size_t i = 0; i < n; i += 61) dirty += block[i] != 0;
+    ((Node*)block)->next = list;
+    list = (Node*)block;
+  }
+  CHECK_EQ(dirty, 0);
+  CHECK_EQ(atomic_load(&asked), 4);
+  Drop(&list);
+  helps = false;
+}
+
+// When there is no memory for a slab a block of a larger class is taken; the
+// size that was asked for is right all the same.
+static void SizedAfterTheEnd(void) {
+  enum { kEach = 40 };
+  void* larger[kEach];
+  for (int i = 0; i < kEach; ++i) larger[i] = Escape(malloc(1000));
+  Node* list = NULL;
+  (void)Fill(&list, 5000);
+  for (int i = 0; i < kEach; i += 2) free(larger[i]);
+  hak_trim(1);
+  Node* small = NULL;
+  (void)Fill(&small, 10);
+  while (small != NULL) {
+    Node* const node = small;
+    small = node->next;
+    hak_free_sized(node, 10);
+  }
+  Drop(&list);
+  for (int i = 1; i < kEach; i += 2) free(larger[i]);
+  hak_trim(1);
+}
+
 static void* FillInThread(void* size) {
   for (int round = 0; round < 4; ++round) {
     Node* list = NULL;
@@ -240,6 +286,9 @@ int main(void) {
   check_context[0] = '\0';
   Huge();
   Pressure();
+  PressureOfCalloc(12000);
+  PressureOfCalloc(600000);
+  SizedAfterTheEnd();
   Threads();
   Dirty();
   HugePages();
