@@ -11,6 +11,9 @@
 
 namespace hakmem::tiny {
 
+// A bin holds at most this; 255 for ShuffleChain.
+inline constexpr unsigned kBinBlocks = kVariant.armour ? 255 : 2048;
+
 inline unsigned Cached(unsigned c) {
   return static_cast<unsigned>(t_cache.policy[c].limit - t_cache.room[c]);
 }

@@ -54,6 +54,9 @@ class RemoteGroups {
 };
 
 void ReturnRemote(void* list, Heap* mine) {
+  // No bin holds as many: a link that was overwritten leads round in a circle.
+  constexpr unsigned kTooMany = 8 * kBinBlocks;
+  unsigned count = 0;
   RemoteGroups groups(mine);
   while (list != nullptr) {
     SlabDescriptor* const slab = SlabOfCached(list);
@@ -66,6 +69,7 @@ void ReturnRemote(void* list, Heap* mine) {
               !IsBlockStart(slab, AddressOf(static_cast<char*>(list))))) {
         ReportBadPointer(list, "free");
       }
+      if (HAK_UNLIKELY(++count == kTooMany)) ReportDamagedFreeBlock(list);
       run.tail = list;
       ++run.count;
       list = LoadLink(list);

@@ -26,7 +26,6 @@ namespace {
 // A bin holds at most this, in bytes and in blocks: an idle thread's cache
 // must not pin the pages of a heap that has gone.
 constexpr size_t kBinBytes = size_t{32} << 10;
-constexpr unsigned kBinBlocks = kVariant.armour ? 255 : 2048;  // ShuffleChain
 constexpr unsigned kMinLimit = 8;
 // So many flushes without a refill in between: the class is only freed.
 constexpr uint8_t kManyFlushes = 4;
