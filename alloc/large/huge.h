@@ -23,7 +23,7 @@ namespace hakmem::large {
 // Length of the Huge block that starts here. kNoHuge: none does; the address
 // itself: none does any more, as far as is known (not asked where pointers are
 // routed elsewhere). Reads nothing through the pointer.
-inline constexpr size_t kNoHuge = 1;
+inline constexpr size_t kNoHuge = SIZE_MAX;
 size_t FindHuge(const void* pointer);
 
 // Unmaps a block that FindHuge knew. False: somebody else has just freed it.

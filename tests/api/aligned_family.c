@@ -74,6 +74,19 @@ static void ZeroBytes(void) {
   }
 }
 
+// Above 32 MiB even the smallest block is a mapping of its own.
+static void FewBytesFarApart(void) {
+  const size_t align = (size_t)64 << 20;
+  for (size_t n = 0; n < 4; ++n) {
+    unsigned char* const p = (unsigned char*)Escape(aligned_alloc(align, n));
+    CHECK(p != NULL);
+    CHECK_EQ((uintptr_t)p % align, 0);
+    CHECK_GE(malloc_usable_size(p), n);
+    memset(p, 1, n);
+    free(p);
+  }
+}
+
 static void PosixRefuses(void) {
   static const size_t kBad[] = {0,
                                 1,
@@ -172,6 +185,7 @@ static void WholePages(void) {
 void TestAlignedFamily(void) {
   Alignments();
   ZeroBytes();
+  FewBytesFarApart();
   PosixRefuses();
   OthersRefuse();
   WholePages();

@@ -131,6 +131,7 @@ void RegistryHoldsThousands() {
   EXPECT_EQ(large::ReadHugeCounts().blocks, 1000u);
   for (void* p : blocks) {
     ASSERT_GE(large::FindHuge(p), kBytes);
+    ASSERT_NE(large::FindHuge(p), large::kNoHuge);
     ASSERT_EQ(large::FindHuge(static_cast<char*>(p) + 4096), large::kNoHuge);
   }
   std::mt19937 random(5);
