@@ -92,7 +92,7 @@ void* ArmouredOnce(size_t bytes, size_t alignment) {
   if (FitsSpan(bytes, alignment)) {
     if (void* block = AllocateArmoured(bytes, alignment)) return block;
   }
-  return AllocateHuge(bytes == 0 ? 1 : bytes, alignment);
+  return AllocateHuge(bytes, alignment);
 }
 
 Block Armoured(size_t bytes, size_t alignment) {

@@ -84,6 +84,8 @@ static void FewBytesFarApart(void) {
     CHECK_GE(malloc_usable_size(p), n);
     memset(p, 1, n);
     free(p);
+    if (free_aligned_sized == NULL) continue;
+    free_aligned_sized(Escape(aligned_alloc(align, n)), align, n);
   }
 }
 
