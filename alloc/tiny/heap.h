@@ -142,8 +142,8 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
 
 // The same from the heap's slabs of a class. Slabs that turn out to have no
 // free block are put aside.
-TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,
-                                 Chain* out);
+HAK_COLD TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class,
+                                          unsigned want, Chain* out);
 
 // There is no memory for a slab: a live block of another class that has a free
 // one, if a sized free could not tell the difference. nullptr: there is none.
@@ -184,16 +184,16 @@ HAK_COLD bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab,
 // Gives up all kept slabs.
 HAK_COLD void ReleaseKeptLocked(Heap& heap);
 
-void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list);
+HAK_COLD void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list);
 // On which of the two lists of open slabs does it belong?
 ListId OpenList(const SlabDescriptor* slab);
 HAK_COLD void UnlinkLocked(Heap& heap, SlabDescriptor* slab);
 // A slab of `full` has a free block again.
-void OpenLocked(Heap& heap, SlabDescriptor* slab);
+HAK_COLD void OpenLocked(Heap& heap, SlabDescriptor* slab);
 // The owner changes only the state of the remote word from `old`. False: a
 // remote free came in between.
 enum class SlabState : uint8_t;
-bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state);
+HAK_COLD bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state);
 
 // Takes a slab over into the heap's books (adoption), or out of them.
 HAK_COLD void AddToBooksLocked(Heap& heap, SlabDescriptor* slab);

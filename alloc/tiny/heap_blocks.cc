@@ -102,8 +102,8 @@ TakeResult TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
 }
 
 // Blocks of an open slab; if it has none it goes to `full`.
-TakeResult TakeOrPutAsideLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
-                                Chain* out) {
+HAK_COLD TakeResult TakeOrPutAsideLocked(Heap& heap, SlabDescriptor* slab,
+                                         unsigned want, Chain* out) {
   for (;;) {
     const TakeResult result = TakeBlocksLocked(heap, slab, want, out);
     if (result.count > 0 || result.damaged != nullptr) {

@@ -23,8 +23,8 @@ __thread ThreadCache t_cache;
 
 namespace {
 
-// A bin holds at most this, in bytes and in blocks: an idle thread's cache
-// must not pin the pages of a heap that has gone.
+// A bin holds at most this, in bytes: an idle thread's cache must not pin the
+// pages of a heap that has gone.
 constexpr size_t kBinBytes = size_t{32} << 10;
 constexpr unsigned kMinLimit = 8;
 // So many flushes without a refill in between: the class is only freed.
