@@ -80,9 +80,16 @@ Unit AcquireGuarded(uint32_t units, size_t align_units, uint32_t front,
   if (superslab::WindowIsFixed() && !span.zeroed) {
     AroundOf(unit) = 0;
     ZeroContent(unit, tag);  // a buffer may hold anything
-  } else if (!span.zeroed && !IsZeroRange(At<void>(start), size_t{units + front}
-                                                               << kUnitShift)) {
-    ReportWriteAfterFree(start);
+  } else if (!span.zeroed) {
+    Unit at = span.unit;
+    const Unit end = at + units + front;
+    while (const uint32_t dirty = FindDirty(&at, end)) {
+      if (!IsZeroRange(At<void>(UnitAddress(at)),
+                       size_t{dirty} << kUnitShift)) {
+        ReportWriteAfterFree(UnitAddress(at));
+      }
+      at += dirty;
+    }
   }
   WriteTag(unit, tag);
   AroundOf(unit) = guarded && TakeGuard(unit, tag) ? kGuardBehind : 0;

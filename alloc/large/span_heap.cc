@@ -292,6 +292,17 @@ void ReleaseSpan(Unit unit, SpanState state) {
   FreeLocked(unit, tag.units, state);
 }
 
+uint32_t FindDirty(Unit* unit, Unit end) {
+  uint32_t units = 0;
+  if constexpr (kVariant.guards) {
+    // A neighbour's bits lie in the same word.
+    LockHolder hold(g_state.lock);
+    while (*unit != end && !IsDirty(*unit)) ++*unit;
+    while (*unit + units != end && IsDirty(*unit + units)) ++units;
+  }
+  return units;
+}
+
 void AddSpan(Unit unit, uint32_t units, SpanState state) {
   LockHolder hold(g_state.lock);
   for (Unit i = unit / kUnitsPerSlab; i <= (unit + units - 1) / kUnitsPerSlab;

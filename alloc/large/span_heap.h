@@ -38,6 +38,10 @@ void ForgetSpan(Unit unit);
 // Makes the used span `new_units` long without moving it. False: not possible.
 [[nodiscard]] bool ResizeSpan(Unit unit, size_t new_units);
 
+// Where guards are: the next stretch of a used span's units before `end` that
+// were dirty when it was taken. Moves *unit there; returns its length, 0: none.
+[[nodiscard]] uint32_t FindDirty(Unit* unit, Unit end);
+
 // Gives dirty free spans back, see superslab/budget.h.
 void PurgeSpansTo(size_t keep, bool unmap_all);
 
