@@ -7,11 +7,10 @@
 #ifndef HAKMEM_ALLOC_LARGE_ARMOUR_SPAN_H_
 #define HAKMEM_ALLOC_LARGE_ARMOUR_SPAN_H_
 
-#include <string.h>
-
 #include <cstddef>
 #include <cstdint>
 
+#include "alloc/base/bytes.h"
 #include "alloc/base/pointers.h"
 #include "alloc/large/span_tag.h"
 #include "platform/page_source.h"
@@ -79,7 +78,7 @@ inline Pages PagesOf(Unit unit, SpanTag tag) {
 // Zeroes what was the program's, and the canaries around it.
 inline void ZeroContent(Unit unit, SpanTag tag) {
   const uintptr_t start = UnitAddress(unit);
-  memset(At<void>(start), 0, EndOf(unit, tag) - start);
+  ZeroRange(At<void>(start), EndOf(unit, tag) - start);
 }
 
 }  // namespace hakmem::large

@@ -5,8 +5,6 @@
 
 #include "alloc/large/detention.h"
 
-#include <string.h>
-
 #include "alloc/base/bytes.h"
 #include "alloc/base/pointers.h"
 #include "alloc/large/armour.h"
@@ -211,13 +209,13 @@ void Bury(Unit unit, SpanTag tag) {
   const uintptr_t end = EndOf(unit, tag);
   const uintptr_t first = AddressOf(static_cast<char*>(pages.start));
   // What shares its page with a neighbour stays, zeroed.
-  if (first > start) memset(At<void>(start), 0, first - start);
+  if (first > start) ZeroRange(At<void>(start), first - start);
   const size_t bytes = size_t{tag.units} << kUnitShift;
   if (KeepsPages(first, end - first, bytes)) {
-    memset(pages.start, 0, end - first);
+    ZeroRange(pages.start, end - first);
     AroundOf(unit) |= kPagesKept;
   } else if (!platform::Decommit(pages.start, pages.bytes)) {
-    memset(pages.start, 0, end - first);
+    ZeroRange(pages.start, end - first);
   } else {
     superslab::NotePurged(end - first);
   }

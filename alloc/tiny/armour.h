@@ -169,7 +169,9 @@ HAK_INLINE void FreeArmoured(void* pointer) {
   const size_t c = platform::Opaque(ClassOfLive(token));
   const size_t slot = kArmour.of[c].slot;
   if (HAK_UNLIKELY(slot >= kManyBytes)) return FreeLong(pointer, c);
-  const Slack::State state = Slack(pointer, slot).Look();
+  const Slack slack(pointer, slot);
+  Slack::State state = slack.Look();
+  if (state == Slack::State::kLong) state = slack.LookWide();
   if (HAK_UNLIKELY(state != Slack::State::kIntact)) {
     return FreeLong(pointer, c);
   }

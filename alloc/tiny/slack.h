@@ -52,6 +52,21 @@ constexpr SlackMasks MakeSlackMasks() {
 }
 inline constexpr SlackMasks kSlackMasks = MakeSlackMasks();
 
+// Of most others, up to so many: 16-byte pieces without a loop, whose end the
+// CPU would guess wrong. A mask for each begins at the slack's length in here.
+inline constexpr size_t kWideSlack = 64;
+inline constexpr size_t kWidestSlack = 127;  // its code is the length still
+struct WideMasks {
+  unsigned char of[256];
+};
+constexpr WideMasks MakeWideMasks(size_t width) {
+  WideMasks masks{};
+  for (size_t i = width; i < 2 * width; ++i) masks.of[i] = 0xFF;
+  return masks;
+}
+template <size_t kWidth>
+alignas(16) inline constexpr WideMasks kWideMasks = MakeWideMasks(kWidth);
+
 class Slack {
  public:
   // Of a block whose slot (stride) is so many bytes.
@@ -87,7 +102,11 @@ class Slack {
   // last 16 were not.
   HAK_INLINE bool WriteInZeroes(size_t bytes) const {
     const size_t slack = Length(bytes);
-    if (HAK_UNLIKELY(slack > kShortSlack)) return Write(bytes);
+    if (HAK_UNLIKELY(slack > kShortSlack)) {
+      if (IsWide<kWideSlack>(slack)) return WriteWide<kWideSlack>(slack);
+      if (IsWide<128>(slack)) return WriteWide<128>(slack);
+      return Write(bytes);
+    }
     Bytes8* const low = reinterpret_cast<Bytes8*>(end_ - 16);
     Bytes8* const high = reinterpret_cast<Bytes8*>(end_ - 8);
     const bool zero = (*low | *high) == 0;
@@ -111,6 +130,16 @@ class Slack {
     return HAK_LIKELY(((last & mask.high) << 16 | (low & mask.low)) == 0)
                ? State::kIntact
                : State::kDamaged;
+  }
+
+  // The same of one that Look calls long, if it is not very long.
+  HAK_INLINE State LookWide() const {
+    const uint64_t last = *reinterpret_cast<const Bytes8*>(end_ - 8) ^ pattern_;
+    const size_t slack = last >> 48;
+    if (slack < kCodeBytes) return State::kLong;
+    if (IsWide<kWideSlack>(slack)) return CompareWide<kWideSlack>(slack);
+    if (IsWide<128>(slack)) return CompareWide<128>(slack);
+    return State::kLong;
   }
 
   static constexpr size_t kDamaged = ~size_t{0};
@@ -150,6 +179,42 @@ class Slack {
     const Bytes16 inside = seen & mask;
     StoreAny16(at, (value & mask) | (seen ^ inside));
     return (inside[0] | inside[1]) == 0;
+  }
+  // Does the block reach back so far, and is the slack no longer?
+  template <size_t kWidth>
+  HAK_INLINE bool IsWide(size_t slack) const {
+    constexpr size_t kMost = kWidth < kWidestSlack ? kWidth : kWidestSlack;
+    return slack <= kMost && static_cast<size_t>(end_ - block_) >= kWidth;
+  }
+  template <size_t kWidth>
+  HAK_INLINE bool WriteWide(size_t slack) const {
+    const Bytes16 whole = {pattern_, pattern_};
+    const Bytes16 coded = {pattern_, pattern_ ^ uint64_t{slack} << 48};
+    const unsigned char* mask = kWideMasks<kWidth>.of + slack;
+    char* const at = end_ - kWidth;
+    Bytes16 seen = {0, 0};
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kWidth; i += 16) {
+      seen |= LoadAny16(at + i);
+      StoreAny16(at + i,
+                 (i + 16 < kWidth ? whole : coded) & LoadAny16(mask + i));
+    }
+    return (seen[0] | seen[1]) == 0;
+  }
+  template <size_t kWidth>
+  HAK_INLINE State CompareWide(size_t slack) const {
+    const Bytes16 whole = {pattern_, pattern_};
+    const Bytes16 coded = {pattern_, pattern_ ^ uint64_t{slack} << 48};
+    const unsigned char* mask = kWideMasks<kWidth>.of + slack;
+    const char* const at = end_ - kWidth;
+    Bytes16 wrong = {0, 0};
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kWidth; i += 16) {
+      wrong |= (LoadAny16(at + i) ^ (i + 16 < kWidth ? whole : coded)) &
+               LoadAny16(mask + i);
+    }
+    return HAK_LIKELY((wrong[0] | wrong[1]) == 0) ? State::kIntact
+                                                  : State::kDamaged;
   }
   static HAK_INLINE Bytes16 Differ(const char* at, Bytes16 value,
                                    size_t count) {
