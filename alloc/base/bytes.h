@@ -88,8 +88,25 @@ HAK_INLINE bool IsZeroSlot(const void* slot, size_t bytes, size_t from = 0) {
   return bits == 0;
 }
 
-// Zeroes one slot and answers whether another of the same size is zero: one
-// loop, whose end the CPU guesses wrong only once. At least 32 bytes.
+// The first and the last kHalf bytes of what a slot's block may use; they
+// overlap where it is shorter than both. Zeroes those of `p`, returns the bits
+// of those of `q`.
+template <size_t kHalf>
+HAK_INLINE Bytes16 ZeroEndsAndRead(char* p, const char* q, size_t bytes) {
+  const size_t tail = bytes - 1 - kHalf;
+  Bytes16 bits = {0, 0};
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kHalf; i += 16) {
+    StoreAny16(p + i, Bytes16{0, 0});
+    StoreAny16(p + tail + i, Bytes16{0, 0});
+    bits |= LoadAny16(q + i) | LoadAny16(q + tail + i);
+  }
+  return bits;
+}
+
+// Zeroes one slot and answers whether another of the same size is zero, both
+// but for their last byte. At least 32 bytes. What is short takes no loop,
+// whose end the CPU would guess wrong.
 HAK_INLINE bool ZeroSlotAndTest(void* slot, const void* other, size_t bytes) {
   char* p = static_cast<char*>(slot);
   const char* q = static_cast<const char*>(other);
@@ -97,24 +114,22 @@ HAK_INLINE bool ZeroSlotAndTest(void* slot, const void* other, size_t bytes) {
     memset(slot, 0, bytes - 1);
     return IsZeroSlot(other, bytes);
   }
-  char* const end = p + bytes - 16;
-  // Two at a time; of an odd number the first is done before, and of an even
-  // one twice, which costs less than a branch.
-  Bytes16 a = *reinterpret_cast<const Bytes16*>(q);
-  Bytes16 b = {0, 0};
-  *reinterpret_cast<Bytes16*>(p) = Bytes16{0, 0};
-  const size_t odd = ~bytes & 16;
-  for (p += odd, q += odd; p != end; p += 32, q += 32) {
-    *reinterpret_cast<Bytes16*>(p) = Bytes16{0, 0};
-    *reinterpret_cast<Bytes16*>(p + 16) = Bytes16{0, 0};
-    a |= *reinterpret_cast<const Bytes16*>(q);
-    b |= *reinterpret_cast<const Bytes16*>(q + 16);
+  Bytes16 a = {0, 0};
+  if (bytes <= 32) {
+    a = ZeroEndsAndRead<16>(p, q, bytes);
+  } else if (bytes <= 64) {
+    a = ZeroEndsAndRead<32>(p, q, bytes);
+  } else {
+    for (; bytes > 128; bytes -= 64, p += 64, q += 64) {
+#pragma GCC unroll 4
+      for (size_t i = 0; i < 64; i += 16) {
+        StoreAny16(p + i, Bytes16{0, 0});
+        a |= LoadAny16(q + i);
+      }
+    }
+    a |= ZeroEndsAndRead<64>(p, q, bytes);
   }
-  *reinterpret_cast<Bytes8*>(p) = 0;
-  *reinterpret_cast<Bytes8*>(p + 7) = 0;
-  a |= b;
-  return (a[0] | a[1] | *reinterpret_cast<const Bytes8*>(q) |
-          *reinterpret_cast<const Bytes8*>(q + 7)) == 0;
+  return (a[0] | a[1]) == 0;
 }
 
 // Of ranges that are long and aligned to 16 at both ends. Not inline: made for
