@@ -24,6 +24,8 @@ constexpr size_t kTail = 16;
 // Behind so many none are written: who gets there has met them, unless he
 // skipped them.
 constexpr size_t kMostCanaries = 512;
+// A block that grows where it is may have so many.
+constexpr size_t kMostExtended = size_t{32} << 20;
 // The same word at every multiple of 8, another for every block.
 uint64_t PatternFor(uintptr_t end) {
   return ((end ^ g_secret) * 0x9E3779B97F4A7C15u) | 0x8080808080808080u;
@@ -69,6 +71,16 @@ void ReportOverflow(const void* block, const char* kind) {
 
 namespace {
 
+// Units that were just taken: what was dirty may have been written to since.
+void VerifyZero(Unit at, Unit end) {
+  while (const uint32_t dirty = FindDirty(&at, end)) {
+    if (!IsZeroRange(At<void>(UnitAddress(at)), size_t{dirty} << kUnitShift)) {
+      ReportWriteAfterFree(UnitAddress(at));
+    }
+    at += dirty;
+  }
+}
+
 // A span whose memory is zero, its guards in place. 0: no memory.
 Unit AcquireGuarded(uint32_t units, size_t align_units, uint32_t front,
                     bool guarded) {
@@ -81,15 +93,7 @@ Unit AcquireGuarded(uint32_t units, size_t align_units, uint32_t front,
     AroundOf(unit) = 0;
     ZeroContent(unit, tag);  // a buffer may hold anything
   } else if (!span.zeroed) {
-    Unit at = span.unit;
-    const Unit end = at + units + front;
-    while (const uint32_t dirty = FindDirty(&at, end)) {
-      if (!IsZeroRange(At<void>(UnitAddress(at)),
-                       size_t{dirty} << kUnitShift)) {
-        ReportWriteAfterFree(UnitAddress(at));
-      }
-      at += dirty;
-    }
+    VerifyZero(span.unit, span.unit + units + front);
   }
   WriteTag(unit, tag);
   AroundOf(unit) = guarded && TakeGuard(unit, tag) ? kGuardBehind : 0;
@@ -162,15 +166,48 @@ void FreeArmoured(void* pointer, Unit unit, SpanTag tag) {
   Detain(unit, tag);
 }
 
+namespace {
+
+// Takes the free units behind a span with a guard, so that it has room for
+// `bytes` from `block` on, and moves the guard. False: not possible.
+bool Extend(uintptr_t block, Unit unit, SpanTag tag, size_t bytes) {
+  // One that was parked may be longer than it says, and larger pages share
+  // units with neighbours.
+  if (!IsGuarded(unit) || AroundOf(unit) >> kRestShift != 0 ||
+      platform::PageSize() != kUnitBytes || bytes > kMostExtended) {
+    return false;
+  }
+  const size_t need = block - UnitAddress(unit) + bytes + kTail;
+  const uint32_t units =
+      static_cast<uint32_t>((need + kUnitBytes - 1) >> kUnitShift) + 1;
+  if (!ResizeSpan(unit, units)) return false;
+  VerifyZero(unit + tag.units, unit + units);
+  void* const guard = At<void>(PageBefore(unit + tag.units));
+  if (platform::Permit(guard, kUnitBytes)) {
+    if (platform::Forbid(At<void>(PageBefore(unit + units)), kUnitBytes)) {
+      return true;
+    }
+    (void)platform::Forbid(guard, kUnitBytes);
+  }
+  (void)ResizeSpan(unit, tag.units);
+  return false;
+}
+
+}  // namespace
+
 bool ResizeArmoured(void* pointer, Unit unit, SpanTag tag, size_t bytes) {
   char* const block = static_cast<char*>(pointer);
-  const size_t room = EndOf(unit, tag) - AddressOf(block);
+  size_t room = EndOf(unit, tag) - AddressOf(block);
   const size_t before = room - TailOf(unit);
-  if (bytes + kTail > room || bytes < room / 2) return false;
+  if (bytes < room / 2) return false;
   const size_t tail = TailOf(unit);
   const size_t canaries = tail < kMostCanaries ? tail : kMostCanaries;
   if (!CanariesIntact(block + before, canaries)) {
     ReportOverflow(pointer, "Large");
+  }
+  if (bytes + kTail > room) {
+    if (!Extend(AddressOf(block), unit, tag, bytes)) return false;
+    room = EndOf(unit, ReadTag(unit)) - AddressOf(block);
   }
   // What is given up, or was a canary, must not be found there.
   const size_t keep = bytes < before ? bytes : before;
