@@ -291,7 +291,8 @@ bool ResizeHuge(void* pointer, size_t bytes) {
   bytes = AlignUp(bytes, platform::PageSize());
   const uintptr_t address = AddressOf(static_cast<char*>(pointer));
   const size_t old_bytes = FindHuge(pointer);
-  if (old_bytes == kNoHuge) return false;
+  // The address: freed meanwhile, a misuse.
+  if (old_bytes == kNoHuge || old_bytes == address) return false;
   if (bytes > old_bytes) {
     const size_t more = bytes - old_bytes;
     if (!superslab::Charge(more)) return false;

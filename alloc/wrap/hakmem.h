@@ -39,7 +39,8 @@ struct hak_class_stats {
 
 // Bytes unless said otherwise. live + cached <= committed holds at any time.
 // Under load each value is exact at some moment of the call, but not all at the
-// same: committed <= mapped holds once all threads are quiet.
+// same: committed <= mapped holds once all threads are quiet. What one thread
+// frees of another's counts as live until that one, or hak_trim, finds it.
 struct hak_stats {
   size_t live;       // in blocks that the program holds, with their rounding
   size_t cached;     // in blocks that threads keep for their next malloc

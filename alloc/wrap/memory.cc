@@ -258,26 +258,20 @@ void* Calloc(size_t count, size_t size) {
   }
   // Armoured blocks are zero when they are handed out.
   if constexpr (kVariant.armour) return Malloc(bytes);
-  bool zeroed = false;
-  void* block = nullptr;
   if (bytes > kMaxSmall) {
+    large::Block block = {nullptr, false};
     if (bytes <= large::kMaxCachedBytes) {
-      block = AllocateCached(bytes, large::kMaxColor);
+      block.pointer = AllocateCached(bytes, large::kMaxColor);
     }
-    if (block == nullptr) {
-      const large::Block fresh = large::Allocate(bytes, tiny::kUnit);
-      block = fresh.pointer;
-      zeroed = fresh.zeroed;
+    if (block.pointer == nullptr) block = large::Allocate(bytes, tiny::kUnit);
+    if (HAK_LIKELY(block.pointer != nullptr)) {
+      if (!block.zeroed) memset(block.pointer, 0, bytes);
+      return Sampled(block.pointer, bytes);
     }
-    if (block != nullptr) block = Sampled(block, bytes);
   }
   // If there is no memory it knows what else can be done.
-  if (block == nullptr) {
-    block = Malloc(bytes);
-    zeroed = false;
-  }
-  if (block != nullptr && !zeroed) memset(block, 0, bytes);
-  return block;
+  void* block = Malloc(bytes);
+  return block == nullptr ? nullptr : memset(block, 0, bytes);
 }
 
 void* Realloc(void* pointer, size_t bytes) {
