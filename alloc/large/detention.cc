@@ -77,12 +77,12 @@ void GivePagesBack(Unit unit) {
   ForgetKept(unit, size_t{tag.units} << kUnitShift);
 }
 
-// To the free spans, which have a bound of their own. Pages that it has kept
-// are zero, and dirty there: who takes them next looks at them again.
+// To the free spans, which have a bound of their own: it takes nothing there.
 void Leave(Unit unit) {
   const SpanTag tag = ReadTag(unit);
   const size_t bytes = size_t{tag.units} << kUnitShift;
   const bool guarded = IsGuarded(unit);
+  GivePagesBack(unit);
   const bool touched = (AroundOf(unit) & (kPagesKept | kOpen)) != 0;
   if (guarded) {
     Pages pages = PagesOf(unit, tag);
@@ -146,17 +146,15 @@ void Empty(Ring& ring) {
   }
 }
 
-// What freed spans keep counts together with all dirty memory. The bound goes
-// with what is alive and not detained, and is a little higher than that of
-// dirty memory alone: to find a page costs many times what it takes to zero
-// one.
+// What freed spans keep counts against the bound of all dirty memory, which
+// goes with what is alive and not detained.
 bool KeepsTooMuch(size_t more) {
   const size_t all = superslab::Read(superslab::g_budget.live);
   const size_t detained = superslab::Read(g_state.detained_bytes) + more;
   const size_t live = all > detained ? all - detained : 0;
   const size_t least = superslab::Read(superslab::g_min_dirty);
   const size_t slack = superslab::Slack();
-  const size_t bound = (live / 2 > least ? live / 2 : least) +
+  const size_t bound = (live / 8 > least ? live / 8 : least) +
                        (live / 2 < slack ? live / 2 : slack);
   return superslab::Read(g_state.kept_bytes) +
              superslab::Read(superslab::g_budget.dirty) + more >
