@@ -216,7 +216,9 @@ void* MallocSlow(size_t bytes) {
     if (heap == nullptr || block != nullptr) return block;
   }
   unsigned want = t_cache.policy[c].batch;
-  const uint8_t first = FirstBatch(MaxLimit(c) / 2);
+  // One of the smallest, since a block of no bytes had better find none there.
+  const uint8_t first =
+      kVariant.lone_blocks && c == 0 ? 1 : FirstBatch(MaxLimit(c) / 2);
   if (want < first) want = t_cache.policy[c].batch = first;
   Chain chain;
   if (!Refill(*heap, c, want, &chain)) {
