@@ -60,20 +60,9 @@ HAK_INLINE void* MallocFast(size_t bytes) {
   return block;
 }
 
-// free. Leaves to `Slow::Free(pointer)` for NULL, pointers outside of the
-// window, slabs that hold no blocks, and headers that do not say live.
+// The end of free, for a pointer into a slab whose blocks have this token.
 template <class Slow>
-HAK_INLINE void FreeFast(void* pointer) {
-  const uintptr_t offset =
-      AddressOf(static_cast<char*>(pointer)) - superslab::WindowBase();
-  if (HAK_UNLIKELY(offset >> superslab::kWindowShift != 0)) {
-    return Slow::Free(pointer);
-  }
-  // As unsigned bytes: one zero-extending load, no sign to carry.
-  const uint8_t token = reinterpret_cast<const uint8_t*>(
-      superslab::g_map)[offset >> superslab::kSlabShift];
-  const size_t c = token - size_t{kLiveByte};
-  if (HAK_UNLIKELY(static_cast<int8_t>(token) >= 0)) return Slow::Free(pointer);
+HAK_INLINE void FreeInto(size_t c, uint8_t token, void* pointer) {
   if (HAK_UNLIKELY(HeaderByte(pointer) != token)) {
     return Slow::Free(pointer);
   }
@@ -81,6 +70,50 @@ HAK_INLINE void FreeFast(void* pointer) {
   StoreLink(pointer, t_cache.head[c]);
   t_cache.head[c] = pointer;
   if (HAK_UNLIKELY(--t_cache.room[c] < 0)) FlushSlow(c);
+}
+
+// Where a pointer lies from the start of the window on; kWindowBytes or more:
+// not there.
+HAK_INLINE uintptr_t WindowOffset(void* pointer) {
+  return AddressOf(static_cast<char*>(pointer)) - superslab::WindowBase();
+}
+// As an unsigned byte: one zero-extending load, no sign to carry.
+HAK_INLINE uint8_t TokenAt(uintptr_t offset) {
+  return reinterpret_cast<const uint8_t*>(
+      superslab::g_map)[offset >> superslab::kSlabShift];
+}
+
+// free. Leaves to `Slow::Free(pointer)` for NULL, pointers outside of the
+// window, slabs that hold no blocks, and headers that do not say live.
+template <class Slow>
+HAK_INLINE void FreeFast(void* pointer) {
+  const uintptr_t offset = WindowOffset(pointer);
+  if (HAK_UNLIKELY(offset >> superslab::kWindowShift != 0)) {
+    return Slow::Free(pointer);
+  }
+  const uint8_t token = TokenAt(offset);
+  const size_t c = token - size_t{kLiveByte};
+  if (HAK_UNLIKELY(static_cast<int8_t>(token) >= 0)) return Slow::Free(pointer);
+  FreeInto<Slow>(c, token, pointer);
+}
+
+// free of a block for which so many bytes were asked. Leaves to
+// `Slow::FreeSized(pointer, bytes)` also if the size's class is not the
+// block's.
+template <class Slow>
+HAK_INLINE void FreeSizedFast(void* pointer, size_t bytes) {
+  const size_t index = platform::Opaque(bytes / kUnit);
+  const uintptr_t offset = WindowOffset(pointer);
+  if (HAK_UNLIKELY(index >= kClassIndexes ||
+                   offset >> superslab::kWindowShift != 0)) {
+    return Slow::FreeSized(pointer, bytes);
+  }
+  const size_t c = kClassTable.size_class[index];
+  const uint8_t token = static_cast<uint8_t>(c + kLiveByte);
+  if (HAK_UNLIKELY(TokenAt(offset) != token)) {
+    return Slow::FreeSized(pointer, bytes);
+  }
+  FreeInto<Slow>(c, token, pointer);
 }
 
 }  // namespace hakmem::tiny

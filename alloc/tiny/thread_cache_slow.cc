@@ -87,6 +87,18 @@ bool LiveHasFallen() {
   return true;
 }
 
+// The first block of a bin. nullptr: none.
+HAK_COLD void* TakeCached(unsigned c) {
+  void* block = t_cache.head[c];
+  if (block == nullptr) return nullptr;
+  if (LoadHeader(block) != FreeToken(c)) ReportDamagedFreeBlock(block);
+  t_cache.head[c] = LoadLink(block);
+  ++t_cache.room[c];
+  StoreHeader(block, LiveToken(c));
+  PublishCached(c);
+  return block;
+}
+
 // Installs a refill in an empty bin and hands out its first block.
 void* InstallChain(unsigned c, const Chain& chain) {
   if (chain.tail != nullptr) StoreLink(chain.tail, nullptr);
@@ -98,12 +110,7 @@ void* InstallChain(unsigned c, const Chain& chain) {
   const unsigned next = policy.batch * 2u;
   policy.batch =
       static_cast<uint16_t>(next > MaxLimit(c) / 2 ? MaxLimit(c) / 2 : next);
-  void* block = chain.head;
-  t_cache.head[c] = LoadLink(block);
-  ++t_cache.room[c];
-  StoreHeader(block, LiveToken(c));
-  PublishCached(c);
-  return block;
+  return TakeCached(c);
 }
 
 // Blocks of a class from the heap, from an orphan, or from a fresh slab.
@@ -133,17 +140,6 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
   if constexpr (kVariant.armour) ShuffleChain(chain);
   return true;
-}
-
-// The first block of a bin that has come with a parked heap. nullptr: none.
-void* TakeCached(unsigned c) {
-  void* block = t_cache.head[c];
-  if (block == nullptr) return nullptr;
-  if (LoadHeader(block) != FreeToken(c)) ReportDamagedFreeBlock(block);
-  t_cache.head[c] = LoadLink(block);
-  ++t_cache.room[c];
-  StoreHeader(block, LiveToken(c));
-  return block;
 }
 
 // One block past the bin, which stays empty: no cache, or somebody samples.
@@ -206,10 +202,8 @@ Heap* OwnHeap() {
 
 void* MallocSlow(size_t bytes) {
   const unsigned c = ClassFor(bytes);
-  if (HAK_UNLIKELY(t_cache.head[c] != nullptr)) {
-    ReportDamagedFreeBlock(t_cache.head[c]);
-  }
   Heap* heap = OwnHeap();
+  // The heap may have come with bins. Else what is there is damaged.
   if (void* block = TakeCached(c)) return block;
   if (HAK_UNLIKELY(heap == nullptr || Sampling())) {
     void* block = AllocateUncached(heap, c);

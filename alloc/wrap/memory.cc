@@ -153,22 +153,6 @@ bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict,
   return bytes + (address & (0 - address)) > usable || tiny::TookLarger();
 }
 
-// Ends the process unless the size may be the block's.
-HAK_COLD void CheckSize(void* pointer, size_t bytes) {
-  if (pointer == nullptr) return;
-  const Verdict verdict = Judge(pointer, "free");
-  if (!verdict.small && !verdict.zero_size &&
-      verdict.ownership == Ownership::kForeign) {
-    return;  // free finds out
-  }
-  const size_t usable = UsableOf(pointer, verdict);
-  if (FitsSize(pointer, bytes, verdict, usable)) return;
-  platform::Line line;
-  line.Text("hakmem: size mismatch at ").Pointer(pointer);
-  line.Text(": freed as ").Number(bytes).Text(" bytes, holds ");
-  platform::Die(line.Number(usable));
-}
-
 // Can the block stay where it is? A small one does if at most half of it would
 // be idle.
 bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
@@ -249,6 +233,23 @@ void* Slow::Malloc(size_t bytes) {
 void Slow::Free(void* pointer) {
   if (!kVariant.armour && HAK_LIKELY(large::FreeCached(pointer))) return;
   return FreeUncached(pointer);
+}
+
+void Slow::FreeSized(void* pointer, size_t bytes) {
+  if (pointer == nullptr) return;
+  const Verdict verdict = Judge(pointer, "free");
+  const bool foreign = !verdict.small && !verdict.zero_size &&
+                       verdict.ownership == Ownership::kForeign;
+  if (!foreign) {  // of one free finds out
+    const size_t usable = UsableOf(pointer, verdict);
+    if (HAK_UNLIKELY(!FitsSize(pointer, bytes, verdict, usable))) {
+      platform::Line line;
+      line.Text("hakmem: size mismatch at ").Pointer(pointer);
+      line.Text(": freed as ").Number(bytes).Text(" bytes, holds ");
+      platform::Die(line.Number(usable));
+    }
+  }
+  wrap::Free(pointer);
 }
 
 void* Calloc(size_t count, size_t size) {
@@ -345,14 +346,8 @@ size_t UsableSize(void* pointer) {
 }
 
 void FreeSized(void* pointer, size_t bytes) {
-  // Nearly always the size's class is the block's.
-  const size_t index = bytes / tiny::kUnit;
-  if (kVariant.armour || index >= tiny::kClassIndexes ||
-      superslab::KindOf(AddressOf(static_cast<char*>(pointer))) !=
-          tiny::LiveToken(tiny::kClassTable.size_class[index])) {
-    CheckSize(pointer, bytes);
-  }
-  Free(pointer);
+  if constexpr (kVariant.armour) return Slow::FreeSized(pointer, bytes);
+  tiny::FreeSizedFast<Slow>(pointer, bytes);
 }
 
 }  // namespace hakmem::wrap

@@ -20,6 +20,8 @@ struct Slow {
   // nullptr with errno ENOMEM: no memory.
   HAK_NOINLINE static void* Malloc(size_t bytes);
   HAK_NOINLINE static void Free(void* pointer);
+  // Ends the process if the size cannot be the block's.
+  HAK_COLD static void FreeSized(void* pointer, size_t bytes);
 };
 
 HAK_INLINE void* Malloc(size_t bytes) {
