@@ -19,7 +19,7 @@
 #define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define HAK_INLINE inline __attribute__((always_inline))
 #define HAK_COLD __attribute__((cold, noinline))
-// Begins at a cache line.
+// Called so often that it shall begin at a cache line.
 #define HAK_HOT __attribute__((aligned(64)))
 #define HAK_NOINLINE __attribute__((noinline))
 // Not exported and not interposable: its address needs no load from a GOT.

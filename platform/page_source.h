@@ -67,6 +67,7 @@ inline size_t PageSize() {
   return size;
 }
 
+// Not inline, these two: size counts where system calls are made.
 HAK_NOINLINE inline void CheckPages(const void* address, size_t bytes) {
   const uintptr_t bits = reinterpret_cast<uintptr_t>(address) | bytes;
   if (HAK_UNLIKELY((bits & (PageSize() - 1)) != 0 || bytes == 0)) {

@@ -24,8 +24,6 @@ constexpr size_t kTail = 16;
 // Behind so many none are written: who gets there has met them, unless he
 // skipped them.
 constexpr size_t kMostCanaries = 512;
-// A block that grows where it is may have so many.
-constexpr size_t kMostExtended = size_t{32} << 20;
 // The same word at every multiple of 8, another for every block.
 uint64_t PatternFor(uintptr_t end) {
   return ((end ^ g_secret) * 0x9E3779B97F4A7C15u) | 0x8080808080808080u;
@@ -174,7 +172,7 @@ bool Extend(uintptr_t block, Unit unit, SpanTag tag, size_t bytes) {
   // One that was parked may be longer than it says, and larger pages share
   // units with neighbours.
   if (!IsGuarded(unit) || AroundOf(unit) >> kRestShift != 0 ||
-      platform::PageSize() != kUnitBytes || bytes > kMostExtended) {
+      platform::PageSize() != kUnitBytes || bytes > kMaxSpanBytes) {
     return false;
   }
   const size_t need = block - UnitAddress(unit) + bytes + kTail;

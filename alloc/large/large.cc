@@ -24,10 +24,6 @@ HAK_CONSTINIT std::atomic<uint64_t> g_lone_spent{0};
 
 namespace {
 
-// Blocks above are mappings of their own: page faults are what they cost,
-// wherever they come from.
-constexpr size_t kMaxSpanBytes = size_t{32} << 20;
-
 // No tag can say more than twice that.
 constexpr unsigned kMostSpanShift = 34;
 

@@ -135,10 +135,7 @@ void PutHeap(Image& image, tiny::Heap& heap) {
   {
     LockHolder hold(heap.lock);
     record.id = heap.id;
-    // relaxed: under the lock that its writers hold.
-    const bool idle =
-        heap.idle.load(std::memory_order_relaxed) || tiny::IsParked(&heap);
-    record.idle = idle ? 1 : 0;
+    record.idle = tiny::IsWaiting(heap) ? 1 : 0;
     record.dirty_bytes = heap.dirty_bytes;
     record.used_bytes = heap.used_bytes;
     for (unsigned c = 0; c < tiny::kClasses; ++c) {

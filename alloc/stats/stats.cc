@@ -84,9 +84,7 @@ HeapTotals ReadHeap(tiny::Heap& heap) {
   LockHolder hold(heap.lock);
   HeapTotals totals = {};
   totals.id = heap.id;
-  // relaxed: under the lock that its writers hold.
-  totals.idle =
-      heap.idle.load(std::memory_order_relaxed) || tiny::IsParked(&heap);
+  totals.idle = tiny::IsWaiting(heap);
   totals.used = heap.used_bytes;
   totals.committed = heap.dirty_bytes;
   for (unsigned c = 0; c < tiny::kClasses; ++c) {

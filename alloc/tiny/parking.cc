@@ -5,6 +5,7 @@
 #include "alloc/tiny/parking.h"
 
 #include "alloc/base/sampling.h"
+#include "alloc/superslab/metadata.h"
 #include "alloc/tiny/bins.h"
 #include "alloc/tiny/registry.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 constexpr unsigned kSlots = 4;
 constexpr size_t kMostInBin = size_t{4} << 10;
-constexpr size_t kMostSparse = size_t{256} << 10;
+constexpr size_t kMostSparse = size_t{128} << 10;
 // A pause of an eighth of a second between two ends is short.
 constexpr uint64_t kShort = uint64_t{1} << 27;
 // So many ends without a long one: more will follow.
@@ -23,7 +24,9 @@ struct Slot {
   // Whose `bins` these are; kFree: nobody's; kBusy: somebody is at it. In a
   // child of fork a busy slot stays so.
   std::atomic<uintptr_t> heap{0};
-  ThreadCache bins = {};
+  // Metadata, from the first use on: most programs shall not have a page for
+  // it.
+  ThreadCache* bins = nullptr;
 };
 constexpr uintptr_t kFree = 0;
 constexpr uintptr_t kBusy = 1;
@@ -89,13 +92,17 @@ bool Park() {
     PublishUsedLocked(*heap, 1);
     sparse = SparseBytes(*heap) > kMostSparse;
   }
-  if (sparse) {
+  if (slot->bins == nullptr) {
+    slot->bins = static_cast<ThreadCache*>(
+        superslab::AllocateMetadata(sizeof(ThreadCache)));
+  }
+  if (sparse || slot->bins == nullptr) {
     SetFree(*slot);
     return false;
   }
   // relaxed: a hint. Its thread will not look again soon.
   heap->awake_at.store(0, std::memory_order_relaxed);
-  slot->bins = t_cache;
+  *slot->bins = t_cache;
   t_cache = {};
   // release: the bins and the heap are ready for whoever claims them.
   slot->heap.store(WordOf(heap), std::memory_order_release);
@@ -109,7 +116,7 @@ bool Unpark() {
     if (heap == nullptr) continue;
     // What a thread has freed before it first asked for memory.
     FlushAllBins();
-    t_cache = slot.bins;
+    t_cache = *slot.bins;
     SetFree(slot);
     return true;
   }
@@ -117,7 +124,7 @@ bool Unpark() {
 }
 
 void ReleaseStale(uint64_t now) {
-  // The counter is 0 from the first call on.
+  // Once: ReleaseParked sets the counter to 0.
   if (now - g_last_end.load(std::memory_order_relaxed) > kShort &&
       g_ends.load(std::memory_order_relaxed) != 0) {
     ReleaseParked();
@@ -131,7 +138,7 @@ void ReleaseParked() {
     Heap* const heap = ClaimParked(slot);
     if (heap == nullptr) continue;
     for (unsigned c = 0; c < kClasses; ++c) {
-      void* const list = slot.bins.head[c];
+      void* const list = slot.bins->head[c];
       if (list != nullptr) ReturnBlocks(heap, list, false);
       // relaxed: a gauge.
       heap->counts[c].cached.store(0, std::memory_order_relaxed);
@@ -148,6 +155,11 @@ bool IsParked(const Heap* heap) {
     if (slot.heap.load(std::memory_order_relaxed) == WordOf(heap)) return true;
   }
   return false;
+}
+
+bool IsWaiting(const Heap& heap) {
+  // relaxed: of a heap that changes hands either answer is right.
+  return heap.idle.load(std::memory_order_relaxed) || IsParked(&heap);
 }
 
 }  // namespace hakmem::tiny

@@ -15,8 +15,8 @@ namespace hakmem::tiny {
 
 // To the other threads a parked heap is one whose thread sleeps. At most four
 // are parked, once sixteen threads have ended within an eighth of a second of
-// each other; with a page in each bin and a quarter of a MiB of free pieces of
-// pages at the most, until an eighth of a second after the last end.
+// each other; with a page in each bin and 128 KiB of free pieces of pages at
+// the most, until an eighth of a second after the last end.
 
 // Parks the calling thread's heap and empties its cache. False: it still has
 // both.
@@ -34,6 +34,9 @@ HAK_COLD void ReleaseParked();
 
 // Thread-safe; the answer may be old.
 [[nodiscard]] bool IsParked(const Heap* heap);
+
+// Has its thread ended, and no other got it?
+[[nodiscard]] HAK_COLD bool IsWaiting(const Heap& heap);
 
 }  // namespace hakmem::tiny
 

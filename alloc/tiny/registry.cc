@@ -375,10 +375,7 @@ void UnlockAfterFork(bool child, Heap* mine) {
       UnlinkLocked(*heap, slab);
       PushListLocked(*heap, slab, OpenList(slab));
     }
-    const bool idle = heap->idle.load(std::memory_order_relaxed);
-    if (heap != mine && heap != shared && !idle && !IsParked(heap)) {
-      AbandonHeap(heap);
-    }
+    if (heap != mine && heap != shared && !IsWaiting(*heap)) AbandonHeap(heap);
   }
 }
 
