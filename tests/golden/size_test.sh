@@ -11,8 +11,8 @@ set -u
 readonly WITH="$1" WITHOUT="$2" WHOLE="$3" KEPT="$4" LIBC="$5"
 # What it is today, rounded up, so that it does not grow unseen; the aim is 24
 # and 16 KiB. aarch64 needs a little more than x86-64.
-readonly MOST_WHOLE=$((49 * 1024))
-readonly MOST_KEPT=$((39 * 1024))
+readonly MOST_WHOLE=$((49 * 1024 + 512))
+readonly MOST_KEPT=$((39 * 1024 + 512))
 
 failures=0
 
