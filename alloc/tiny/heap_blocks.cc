@@ -106,8 +106,7 @@ HAK_COLD TakeResult TakeOrPutAsideLocked(Heap& heap, SlabDescriptor* slab,
                                          unsigned want, Chain* out) {
   // What others have freed before pages that nobody has written yet: else all
   // of a slab is written before any of it is used again. A few blocks are not
-  // worth the CAS.
-  // relaxed: a hint.
+  // worth the CAS. relaxed: a hint.
   if (slab->clean_pages != 0 && slab->chain_count == 0 &&
       RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed)).count >=
           want / 4) {

@@ -139,6 +139,29 @@ void ProducersEnd() {
   ExpectAllGivenBack();
 }
 
+// A few blocks at a time that another thread frees: the next ones are these,
+// and not pages that nobody has written yet.
+void FreedElsewhereComesFirst() {
+  constexpr int kBlocks = 64;
+  constexpr size_t kBytes = 200;
+  for (int round = 0; round < 20; ++round) {
+    std::vector<unsigned char*> blocks;
+    for (int i = 0; i < kBlocks; ++i) {
+      blocks.push_back(MakeBlock(kBytes));
+      ASSERT_NE(blocks.back(), nullptr);
+    }
+    std::thread([&blocks] {
+      for (unsigned char* block : blocks) Free(block);
+      ExitThread();
+    }).join();
+  }
+  // Three times what was out at once: in use, in the bin, on its way back.
+  EXPECT_LE(superslab::Read(superslab::g_budget.dirty) +
+                tiny::FirstHeap()->dirty_bytes,
+            3 * kBlocks * (kBytes + 16));
+  ExpectAllGivenBack();
+}
+
 // What all heaps have ever taken out of slabs, and how many are parked.
 struct HeapSums {
   uint64_t refilled = 0;
@@ -267,6 +290,9 @@ void PoolIsShared() {
 TEST(Threads, PoolIsShared) { EXPECT_EQ(InChild(PoolIsShared), 0); }
 TEST(Threads, BlocksWander) { EXPECT_EQ(InChild(BlocksWander), 0); }
 TEST(Threads, ProducersEnd) { EXPECT_EQ(InChild(ProducersEnd), 0); }
+TEST(Threads, FreedElsewhereComesFirst) {
+  EXPECT_EQ(InChild(FreedElsewhereComesFirst), 0);
+}
 TEST(Threads, HeapsArePassedOn) { EXPECT_EQ(InChild(HeapsArePassedOn), 0); }
 TEST(Threads, TrimsInBetween) { EXPECT_EQ(InChild(TrimsInBetween), 0); }
 
