@@ -207,6 +207,9 @@ HAK_COLD bool SweepIsDueLocked(Heap& heap);
 // Gives free pages of sparse slabs back. The caller holds no lock. Returns
 // bytes given back.
 HAK_COLD size_t SweepHeap(Heap& heap);
+// The first slab of heap.purging is one like others again. `done`: its clean
+// pages were given back.
+HAK_COLD void EndPurgeLocked(Heap& heap, bool done);
 
 // A division by the stride is the dearest part of a flush: it is a
 // multiplication by 2^32 / stride, rounded up, which is exact for all offsets

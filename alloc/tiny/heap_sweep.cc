@@ -36,11 +36,11 @@ uint16_t PurgeablePages(SlabDescriptor* slab) {
   const size_t page = platform::PageSize();
   const size_t stride = StrideBytes(slab);
   const size_t first = size_t{slab->first_units} * kUnit;
-  if (superslab::WindowIsFixed()) return 0;
   unsigned result = 0;
-  for (unsigned p = 0; p < superslab::PagesPerSlab(); ++p) {
-    if (((slab->clean_pages >> p) & 1) != 0) continue;
-    const size_t start = p * page;
+  unsigned bit = 1;
+  for (size_t start = 0; start < superslab::kSlabBytes;
+       start += page, bit <<= 1) {
+    if ((slab->clean_pages & bit) != 0) continue;
     const size_t end = start + page;
     if (end < first) continue;
     size_t hi = (end - first) / stride;
@@ -49,66 +49,67 @@ uint16_t PurgeablePages(SlabDescriptor* slab) {
         start + 2 > stride + first ? (start + 1 - first) / stride : 0;
     if (lo > hi || AllFree(FreeBits(slab), static_cast<unsigned>(lo),
                            static_cast<unsigned>(hi))) {
-      result |= 1u << p;
+      result |= bit;
     }
   }
   return static_cast<uint16_t>(result);
 }
 
+// What one sweep gives back.
+struct Sweep {
+  // Of the slabs on `purging`, in the order in which they came there, the pages
+  // that were not clean before; of more slabs than places for several together.
+  static constexpr unsigned kKnown = 128;
+  uint16_t fresh[kKnown];
+  unsigned slabs;
+  size_t bytes;
+};
+
 // Moves a slab to `purging` if it has something to give.
-HAK_COLD size_t PreparePurgeLocked(Heap& heap, SlabDescriptor* slab) {
-  if ((slab->flags & kKept) != 0) return 0;
+void PreparePurgeLocked(Heap& heap, SlabDescriptor* slab, Sweep* sweep) {
+  if ((slab->flags & kKept) != 0) return;
   (void)CollectLocked(slab);
-  if (ReleaseIfEmptyLocked(heap, slab, false)) return 0;
+  if (ReleaseIfEmptyLocked(heap, slab, false)) return;
   if (slab->chain_count > 0) SettleChainLocked(heap, slab);
+  if (superslab::WindowIsFixed()) return;
   const uint16_t pages = PurgeablePages(slab);
-  if (pages == 0) return 0;
+  if (pages == 0) return;
   slab->clean_pages |= pages;
   UnlinkLocked(heap, slab);
   PushListLocked(heap, slab, kPurging);
   const size_t bytes =
       static_cast<size_t>(PopCount16(pages)) * platform::PageSize();
   heap.dirty_bytes -= bytes;
-  return bytes;
+  sweep->bytes += bytes;
+  sweep->fresh[sweep->slabs++ % Sweep::kKnown] |= pages;
 }
 
-size_t PrepareListLocked(Heap& heap, SlabDescriptor* slab) {
-  size_t bytes = 0;
+HAK_COLD void PrepareListLocked(Heap& heap, SlabDescriptor* slab,
+                                Sweep* sweep) {
   while (slab != nullptr) {
     SlabDescriptor* next = slab->next;
-    bytes += PreparePurgeLocked(heap, slab);
+    PreparePurgeLocked(heap, slab, sweep);
     slab = next;
   }
-  return bytes;
 }
 
-// False: the pages are as they were.
-bool DecommitCleanRuns(SlabDescriptor* slab) {
+// Gives back the runs of clean pages that hold a fresh one: from one to the
+// next with a single call. False: the pages are as they were.
+bool DecommitFreshRuns(const SlabDescriptor* slab, unsigned fresh) {
   const size_t page = platform::PageSize();
-  const unsigned pages = superslab::PagesPerSlab();
   bool done = true;
-  for (unsigned p = 0; p < pages;) {
-    unsigned end = p;
-    while (end < pages && ((slab->clean_pages >> end) & 1) != 0) ++end;
-    if (end > p) {
-      done &= superslab::GiveBack(At<void>(SlabBase(slab) + p * page),
-                                  (end - p) * page);
+  for (unsigned rest = slab->clean_pages; rest != 0;) {
+    const int from = __builtin_ctz(rest);
+    const int end = __builtin_ctz(rest + (1u << from));
+    const unsigned run = (1u << end) - (1u << from);
+    if ((fresh & run) != 0) {
+      done &= superslab::GiveBack(
+          At<void>(SlabBase(slab) + static_cast<size_t>(from) * page),
+          static_cast<size_t>(end - from) * page);
     }
-    p = end + 1;
+    rest &= ~run;
   }
   return done;
-}
-
-void FinishPurgeLocked(Heap& heap, SlabDescriptor* slab, bool done) {
-  if (!done) {
-    // Not known to be zero, so not clean; and not free of charge either.
-    TakeFromBooksLocked(heap, slab);
-    slab->clean_pages = 0;
-    AddToBooksLocked(heap, slab);
-  }
-  UnlinkLocked(heap, slab);
-  PushListLocked(heap, slab, OpenList(slab));
-  (void)ReleaseIfEmptyLocked(heap, slab, false);
 }
 
 void NoteSweptLocked(Heap& heap) {
@@ -118,39 +119,55 @@ void NoteSweptLocked(Heap& heap) {
 
 }  // namespace
 
+void EndPurgeLocked(Heap& heap, bool done) {
+  SlabDescriptor* slab = heap.purging;
+  if (!done) {
+    // Not known to be zero, so not clean; and not free of charge either.
+    TakeFromBooksLocked(heap, slab);
+    slab->clean_pages = 0;
+    AddToBooksLocked(heap, slab);
+  }
+  UnlinkLocked(heap, slab);
+  PushListLocked(heap, slab, OpenList(slab));
+}
+
 size_t SweepHeap(Heap& heap) {
-  size_t bytes = 0;
+  Sweep sweep = {};
   {
     LockHolder hold(heap.lock);
     if (heap.purging != nullptr) return 0;  // somebody is at it
     DrainNotifyLocked(heap);
     for (SlabDescriptor* list : heap.partial) {
-      bytes += PrepareListLocked(heap, list);
+      PrepareListLocked(heap, list, &sweep);
     }
     for (SlabDescriptor* list : heap.aligned) {
-      bytes += PrepareListLocked(heap, list);
+      PrepareListLocked(heap, list, &sweep);
     }
     if (heap.purging == nullptr) {
       NoteSweptLocked(heap);
       return 0;
     }
   }
-  // The list cannot change under us: only who filled it takes from it.
+  // The list cannot change under us: only who filled it takes from it. The last
+  // that came is the first there.
   bool done = true;
   for (SlabDescriptor* slab = heap.purging; slab != nullptr;
        slab = slab->next) {
-    done &= DecommitCleanRuns(slab);
+    done &= DecommitFreshRuns(slab, sweep.fresh[--sweep.slabs % Sweep::kKnown]);
   }
   {
     LockHolder hold(heap.lock);
-    while (heap.purging != nullptr) FinishPurgeLocked(heap, heap.purging, done);
+    while (SlabDescriptor* slab = heap.purging) {
+      EndPurgeLocked(heap, done);
+      (void)ReleaseIfEmptyLocked(heap, slab, false);
+    }
     NoteSweptLocked(heap);
   }
   // If its thread has ended meanwhile, it has left these slabs to us.
   SettleIdleHeap(heap);
   if (!done) return 0;
-  superslab::NotePurged(bytes);
-  return bytes;
+  superslab::NotePurged(sweep.bytes);
+  return sweep.bytes;
 }
 
 bool SweepIsDueLocked(Heap& heap) {

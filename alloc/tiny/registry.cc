@@ -367,14 +367,7 @@ void UnlockAfterFork(bool child, Heap* mine) {
     heap->lock.ReleaseInChild();
     ForgetNotifiesLocked(*heap);
     // Another thread was giving pages back: it never comes to the end of it.
-    while (heap->purging != nullptr) {
-      SlabDescriptor* slab = heap->purging;
-      TakeFromBooksLocked(*heap, slab);
-      slab->clean_pages = 0;
-      AddToBooksLocked(*heap, slab);
-      UnlinkLocked(*heap, slab);
-      PushListLocked(*heap, slab, OpenList(slab));
-    }
+    while (heap->purging != nullptr) EndPurgeLocked(*heap, false);
     if (heap != mine && heap != shared && !IsWaiting(*heap)) AbandonHeap(heap);
   }
 }

@@ -1,6 +1,6 @@
 // Box:   tests/boxes.   Uses: tiny, the fake.   Must not know: wrap.
-// Holds: size classes, headers, refill, flush, sweep and adoption.
-// Read next: tests/boxes/threads_test.cc
+// Holds: size classes, headers, refill, flush and adoption.
+// Read next: tests/boxes/sweep_test.cc
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -143,120 +143,6 @@ void AlignedBlocksAreAligned() {
   CheckHeaps();
 }
 
-size_t IndexOf(const char* block) {
-  return superslab::SlabIndex(AddressOf(block));
-}
-
-// Does the block, from its header byte on, lie on this page?
-bool Overlaps(const char* block, size_t stride, uintptr_t page) {
-  return AddressOf(block) - 1 < page + platform::PageSize() &&
-         AddressOf(block) + stride - 1 > page;
-}
-
-void ExpectCleanIsZero(size_t index) {
-  const superslab::SlabDescriptor* slab = superslab::Descriptor(index);
-  const size_t page = platform::PageSize();
-  for (size_t p = 0; p < kSlabBytes / page; ++p) {
-    if (((slab->clean_pages >> p) & 1) == 0) continue;
-    const char* bytes = At<char>(superslab::SlabAddress(index) + p * page);
-    for (size_t i = 0; i < page; ++i) ASSERT_EQ(bytes[i], 0);
-  }
-}
-
-// A refill of many touches a page for its first block only; the others must
-// lie on pages that somebody has already paid for.
-void RefillStaysOnTouchedPages() {
-  std::vector<char*> blocks;
-  for (int i = 0; i < 61; ++i) {
-    blocks.push_back(static_cast<char*>(Malloc(450)));
-    const size_t index = IndexOf(blocks[0]);
-    const superslab::SlabDescriptor* slab = superslab::Descriptor(index);
-    for (size_t p = 0; p < superslab::PagesPerSlab(); ++p) {
-      const uintptr_t from =
-          superslab::SlabAddress(index) + p * platform::PageSize();
-      bool held = false;
-      for (const char* b : blocks) held |= Overlaps(b, 464, from);
-      ASSERT_EQ((slab->clean_pages >> p) & 1, held ? 0u : 1u) << i << " " << p;
-    }
-    ExpectCleanIsZero(index);
-  }
-}
-
-// A sweep purges exactly the pages that no block which is out overlaps, header
-// bytes included: worked out here block by block, from the outside.
-void SweepPurgesExactly() {
-  std::mt19937 random(2);
-  for (const size_t bytes : {15u, 40u, 463u, 1000u, 2063u, 4383u, 7183u}) {
-    std::vector<char*> blocks;
-    while (blocks.size() * (bytes + 1) < 8 * kSlabBytes) {
-      blocks.push_back(static_cast<char*>(Malloc(bytes)));
-      memset(blocks.back(), 0xEE, bytes);
-    }
-    std::map<size_t, std::vector<char*>> live;  // by slab
-    for (char* p : blocks) {
-      // About one in two pages; and headers at the very end of a page.
-      const bool edge = AddressOf(p) % platform::PageSize() == 0;
-      if (random() % (8192 / (bytes + 1) + 1) == 0 ||
-          (edge && random() % 2 == 0)) {
-        live[IndexOf(p)].push_back(p);
-      } else {
-        Free(p);
-      }
-    }
-    FlushThread();
-    tiny::TrimAllHeaps();
-    CheckHeaps();
-    const size_t page = platform::PageSize();
-    for (const auto& [index, kept] : live) {
-      const superslab::SlabDescriptor* slab = superslab::Descriptor(index);
-      const size_t stride = tiny::StrideBytes(slab);
-      for (size_t p = 0; p < kSlabBytes / page; ++p) {
-        const uintptr_t from = superslab::SlabAddress(index) + p * page;
-        bool needed = false;
-        for (const char* b : kept) needed |= Overlaps(b, stride, from);
-        ASSERT_EQ((slab->clean_pages >> p) & 1, needed ? 0u : 1u)
-            << bytes << " page " << p;
-      }
-      ExpectCleanIsZero(index);
-      for (char* b : kept) {
-        for (size_t i = 0; i < bytes; ++i) {
-          ASSERT_EQ(static_cast<unsigned char>(b[i]), 0xEE);
-        }
-        Free(b);
-      }
-    }
-    FlushThread();
-  }
-  EXPECT_EQ(tiny::FirstHeap()->used_bytes, 0u);
-}
-
-void SweepThatFailsLosesNothing() {
-  std::vector<char*> blocks;
-  for (int i = 0; i < 2000; ++i) {
-    blocks.push_back(static_cast<char*>(Malloc(1000)));
-    memset(blocks.back(), i, 1000);
-  }
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    if (i % 16 != 0) Free(blocks[i]);
-  }
-  plan.decommit_fails = true;
-  FlushThread();
-  tiny::TrimAllHeaps();
-  CheckHeaps();
-  for (size_t i = 0; i < blocks.size(); i += 16) {
-    ExpectCleanIsZero(IndexOf(blocks[i]));
-    for (int k = 0; k < 1000; ++k) {
-      ASSERT_EQ(blocks[i][k], static_cast<char>(i));
-    }
-  }
-  std::vector<void*> more;
-  for (int i = 0; i < 2000; ++i) more.push_back(Malloc(1000));
-  for (size_t i = 0; i < blocks.size(); i += 16) Free(blocks[i]);
-  for (void* p : more) Free(p);
-  FlushThread();
-  CheckHeaps();
-}
-
 // Slabs that somebody owns, or that wait for an owner.
 size_t SlabsInUse() {
   size_t free_slabs = 0;
@@ -366,13 +252,6 @@ TEST(Tiny, HeaderSaysLiveOrFree) {
 }
 TEST(Tiny, AlignedBlocksAreAligned) {
   EXPECT_EQ(InChild(AlignedBlocksAreAligned), 0);
-}
-TEST(Tiny, RefillStaysOnTouchedPages) {
-  EXPECT_EQ(InChild(RefillStaysOnTouchedPages), 0);
-}
-TEST(Tiny, SweepPurgesExactly) { EXPECT_EQ(InChild(SweepPurgesExactly), 0); }
-TEST(Tiny, SweepThatFailsLosesNothing) {
-  EXPECT_EQ(InChild(SweepThatFailsLosesNothing), 0);
 }
 TEST(Tiny, OrphansComeBack) { EXPECT_EQ(InChild(OrphansComeBack), 0); }
 TEST(Tiny, OrphansAreAdopted) { EXPECT_EQ(InChild(OrphansAreAdopted), 0); }
