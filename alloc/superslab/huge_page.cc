@@ -15,7 +15,7 @@ namespace hakmem::superslab {
 namespace {
 
 // Below, two MiB more than are needed would show.
-constexpr size_t kMinLive = size_t{16} << 20;
+constexpr size_t kMinLive = size_t{32} << 20;
 constexpr size_t kHugeBytes = 2 * kSuperBytes;
 
 bool HugeIsWorthIt() {

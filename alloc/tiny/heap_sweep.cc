@@ -94,7 +94,7 @@ HAK_COLD void PrepareListLocked(Heap& heap, SlabDescriptor* slab,
 }
 
 // Gives back the runs of clean pages that hold a fresh one: from one to the
-// next with a single call. False: the pages are as they were.
+// next with a single call. False: some are as they were.
 bool DecommitFreshRuns(const SlabDescriptor* slab, unsigned fresh) {
   const size_t page = platform::PageSize();
   bool done = true;

@@ -152,7 +152,7 @@ void ReportCalls() {
     script.FreeAll();
   }
   const uint64_t calls = counts.calls;
-  EXPECT_GT(calls, 50u);
+  EXPECT_GT(calls, 100u);
   EXPECT_EQ(write(g_report, &calls, sizeof(calls)), ssize_t{sizeof(calls)});
 }
 

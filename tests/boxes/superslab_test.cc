@@ -213,7 +213,7 @@ void LargeHeapTakesHugePages() {
       ASSERT_NE(slabs.back(), nullptr);
     }
   };
-  AddLive(size_t{15} << 20);
+  AddLive(size_t{31} << 20);
   grow(3);
   EXPECT_EQ(counts.huge_faults, 0u);
   EXPECT_EQ(Read(g_budget.dirty), 0u);
