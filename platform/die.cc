@@ -17,24 +17,24 @@ Line& Line::Text(const char* text) {
   return *this;
 }
 
-Line& Line::Number(uint64_t value) {
+Line& Line::Digits(uint64_t value, unsigned base) {
   char digits[20];
   size_t count = 0;
   do {
-    digits[count++] = static_cast<char>('0' + value % 10);
-    value /= 10;
+    digits[count++] = "0123456789abcdef"[value % base];
+    value /= base;
   } while (value != 0);
   while (count > 0) Put(digits[--count]);
   return *this;
 }
 
-Line& Line::Hex(uint64_t value) {
-  Put('0');
-  Put('x');
-  int shift = 60;
-  while (shift > 0 && (value >> shift) == 0) shift -= 4;
-  for (; shift >= 0; shift -= 4) Put("0123456789abcdef"[(value >> shift) & 15]);
-  return *this;
+Line& Line::Misuse(const char* what, const void* pointer, bool freed) {
+  const bool twice = freed && what[0] == 'f';  // free, of all that may be asked
+  return Text(twice ? "hakmem: double " : "hakmem: invalid ")
+      .Text(what)
+      .Text(" of ")
+      .Pointer(pointer)
+      .Text(" (");
 }
 
 void Line::WriteTo(int fd) {

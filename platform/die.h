@@ -16,11 +16,14 @@ namespace hakmem::platform {
 class Line {
  public:
   Line& Text(const char* text);
-  Line& Number(uint64_t value);
-  Line& Hex(uint64_t value);
+  Line& Number(uint64_t value) { return Digits(value, 10); }
+  Line& Hex(uint64_t value) { return Text("0x").Digits(value, 16); }
   Line& Pointer(const void* pointer) {
     return Hex(reinterpret_cast<uintptr_t>(pointer));
   }
+  // "hakmem: invalid free of 0x1230": `what` was asked of a pointer that does
+  // not allow it. "double free" if it is one, of what was `freed` before.
+  Line& Misuse(const char* what, const void* pointer, bool freed);
   // Writes what was put so far and a newline, and starts anew.
   void WriteTo(int fd);
   // Writes it and a newline to stderr, or gives it to whom the program's
@@ -30,11 +33,12 @@ class Line {
   const char* text() const { return text_; }
 
  private:
+  Line& Digits(uint64_t value, unsigned base);
   void Put(char c) {
     if (size_ < sizeof(text_) - 1) text_[size_++] = c;
   }
-  char text_[240] = {};
   size_t size_ = 0;
+  char text_[240];  // what lies beyond the size is not read
 };
 
 // Writes `bytes` to fd, all of it where the kernel lets it. Keeps errno.

@@ -36,7 +36,7 @@ bool FitsSpan(size_t bytes, size_t alignment) {
 }
 
 void FlushSlots(size_t units, unsigned keep) {
-  SpanBin& bin = t_spans.bins[units];
+  SpanBin& bin = SpanBinOf(units);
   while (bin.count > keep) {
     t_spans.room += static_cast<int>(units);
     ReleaseSpan(bin.slots[--bin.count]);
@@ -49,7 +49,7 @@ bool PutCached(Unit unit, size_t units) {
     t_spans.open = true;
     t_spans.room = kThreadUnits;
   }
-  SpanBin& bin = t_spans.bins[units];
+  SpanBin& bin = SpanBinOf(units);
   if (bin.credit == 0) {
     FlushSlots(units, 0);
     return false;
@@ -77,9 +77,10 @@ Unit HeadOf(Unit unit) {
   const SpanTag tag = ReadTag(head);
   if (tag.state != SpanState::kUsed) ReportFreed(pointer, what, "Large");
   platform::Line line;
-  line.Text("hakmem: invalid ").Text(what).Text(" of ").Pointer(pointer);
-  line.Text(" (inside block ").Pointer(BlockAt(head, tag));
-  line.Text(", Large, ").Number(size_t{tag.units} << kUnitShift);
+  line.Misuse(what, pointer, false).Text("inside block ");
+  line.Pointer(BlockAt(head, tag))
+      .Text(", Large, ")
+      .Number(size_t{tag.units} << kUnitShift);
   line.Text(" bytes)");
   platform::Die(line);
 }
@@ -154,12 +155,9 @@ void* AllocateLone(size_t bytes) {
 }
 
 void ReportFreed(const void* pointer, const char* what, const char* kind) {
-  const bool twice = what[0] == 'f';  // free
   platform::Line line;
-  line.Text(twice ? "hakmem: double " : "hakmem: invalid ").Text(what);
-  line.Text(" of ").Pointer(pointer);
-  line.Text(twice ? " (" : " (freed, ").Text(kind).Text(")");
-  platform::Die(line);
+  line.Misuse(what, pointer, true).Text(what[0] == 'f' ? "" : "freed, ");
+  platform::Die(line.Text(kind).Text(")"));
 }
 
 void ReportDamagedCache(Unit unit) {
@@ -243,7 +241,7 @@ void FlushThread() {
   if constexpr (kVariant.armour) return EmptyQuarantine();
   for (size_t units = 1; units <= kCachedUnits; ++units) {
     FlushSlots(units, 0);
-    t_spans.bins[units].credit = 0;
+    SpanBinOf(units).credit = 0;
   }
   t_spans.room = 0;
   t_spans.open = false;

@@ -32,10 +32,12 @@ struct SpanCache {
   // Units that it still takes. 0 where nothing may stay with the thread, and
   // before its first slow free.
   int room;
-  bool open;                       // room was given
-  SpanBin bins[kCachedUnits + 1];  // by units
+  bool open;                   // room was given
+  SpanBin bins[kCachedUnits];  // of 1, 2, ... units
 };
 extern __thread SpanCache t_spans;
+
+HAK_INLINE SpanBin& SpanBinOf(size_t units) { return t_spans.bins[units - 1]; }
 
 inline constexpr size_t kMaxCachedBytes = kCachedUnits * kUnitBytes;
 
@@ -63,7 +65,7 @@ HAK_INLINE uint8_t ColorFor(Unit unit, size_t units, size_t bytes,
 // starts at a unit. nullptr: none there.
 HAK_INLINE void* AllocateCached(size_t bytes, unsigned most_color) {
   const size_t units = UnitsFor(bytes);
-  SpanBin& bin = t_spans.bins[units];
+  SpanBin& bin = SpanBinOf(units);
   if (bin.credit < kBinSlots) ++bin.credit;
   const unsigned count = bin.count;
   if (count == 0) return nullptr;
@@ -100,7 +102,7 @@ HAK_INLINE bool FreeCached(void* pointer) {
   const uint32_t units = SpanTag::UnitsIn(tag);
   if (units > kCachedUnits) return false;
   const int room = t_spans.room - static_cast<int>(units);
-  SpanBin& bin = t_spans.bins[units];
+  SpanBin& bin = SpanBinOf(units);
   const uint32_t count = bin.count;
   // Opaque: else the two become a vector, which is dearer.
   const size_t credit = platform::Opaque(bin.credit);

@@ -112,19 +112,13 @@ inline void Rearm(void* block, unsigned size_class, size_t before,
 HAK_INLINE bool IsSound(void* pointer, const SlabDescriptor* slab,
                         int8_t token) {
   const uintptr_t address = AddressOf(static_cast<char*>(pointer));
-  const uint32_t offset = static_cast<uint32_t>(
-      ((address - superslab::WindowBase()) & (superslab::kSlabBytes - 1)) -
-      size_t{slab->first_units} * kUnit);
-  // offset / stride, and in the low half, as a fraction, what is left over;
-  // before the first block the quotient is far too large.
-  const uint64_t quotient = uint64_t{offset} * slab->reciprocal;
-  const uint64_t index = quotient >> 32;
+  const unsigned index = IndexAt(
+      slab, (address - superslab::WindowBase()) % superslab::kSlabBytes);
   // acquire: pairs with the release in TakeBlocksLocked: blocks below have
   // their headers.
   const unsigned carved = __atomic_load_n(&slab->carved, __ATOMIC_ACQUIRE);
   // Before the header is read: in front of the first block may be a guard.
-  if (HAK_UNLIKELY(static_cast<uint32_t>(quotient) >= slab->reciprocal ||
-                   index >= carved || LoadHeader(pointer) != token)) {
+  if (HAK_UNLIKELY(index >= carved || LoadHeader(pointer) != token)) {
     return false;
   }
   if (HAK_UNLIKELY(index + 1 == carved)) return true;

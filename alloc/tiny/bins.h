@@ -11,12 +11,13 @@
 
 namespace hakmem::tiny {
 
-// A bin holds at most this; 255 for ShuffleChain.
+// A bin usually holds at most this; 255 for ShuffleChain.
 inline constexpr unsigned kBinBlocks = kVariant.armour ? 255 : 2048;
 
-inline unsigned Cached(unsigned c) {
-  return static_cast<unsigned>(t_cache.policy[c].limit - t_cache.room[c]);
+inline unsigned Cached(const ThreadCache& cache, unsigned c) {
+  return static_cast<unsigned>(cache.policy[c].limit - cache.room[c]);
 }
+inline unsigned Cached(unsigned c) { return Cached(t_cache, c); }
 
 inline void SetLimit(unsigned c, unsigned limit) {
   t_cache.room[c] += static_cast<int32_t>(limit) - t_cache.policy[c].limit;
@@ -28,14 +29,16 @@ HAK_COLD void PublishCached(unsigned c);
 
 // A link or a header of a cached block may have been overwritten by the
 // program: nothing is followed before it is known to lead to a slab.
-SlabDescriptor* SlabOfCached(void* block);
+HAK_NOINLINE SlabDescriptor* SlabOfCached(void* block);
 
-// Gives a list of cached blocks back to their slabs. `heap`: whose they mostly
-// are, or nullptr. `keep_empty`: as for ReturnRunLocked.
-HAK_COLD void ReturnBlocks(Heap* heap, void* list, bool keep_empty);
+// Gives the first `count` blocks of a list of cached blocks of a class back to
+// their slabs, and returns the others. `heap`: whose they mostly are, or
+// nullptr. `keep_empty`: as for ReturnListLocked.
+HAK_COLD void* ReturnBlocks(Heap* heap, unsigned size_class, void* list,
+                            unsigned count, bool keep_empty);
 
-// Keeps the newest `keep` blocks of a bin and returns the others.
-HAK_COLD void FlushBin(unsigned c, unsigned keep, bool keep_empty);
+// Returns the newest `count` blocks of a bin, which has as many.
+HAK_COLD void FlushBin(unsigned c, unsigned count, bool keep_empty);
 
 // Empties the calling thread's bins, and lets them take nothing until a slow
 // path has seen that the class is in use.

@@ -33,9 +33,10 @@ SlabDescriptor** HeadOf(Heap& heap, SlabDescriptor* slab, uint8_t list) {
 }  // namespace
 
 bool ChangeState(SlabDescriptor* slab, uint64_t old, SlabState state) {
-  // release: what we did to the slab is visible to who finds it in this state.
+  // acq_rel: who finds the slab in this state sees what we did to it, and we
+  // see what those did who brought it into the state before.
   return slab->remote.compare_exchange_strong(
-      old, RemoteWord::Unpack(old).To(state).Pack(), std::memory_order_release,
+      old, RemoteWord::Unpack(old).To(state).Pack(), std::memory_order_acq_rel,
       std::memory_order_relaxed);
 }
 

@@ -157,16 +157,20 @@ TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
 // What was wrong with a block that came back.
 enum class ReturnError : uint8_t { kNone, kNotABlock, kAlreadyFree };
 
-// Marks the first blocks of a list free, as many as lie in this slab, which is
-// the heap's own. `keep_empty`: the class is in use, so a slab that runs empty
-// may be kept for it. `bad`: a block that is damaged or was free already; the
-// list is not followed past it.
-struct ReturnResult {
-  void* rest;
-  void* bad;
+// A list of cached blocks of one class on their way back.
+struct Returning {
+  void* list;
+  unsigned count;  // of its first blocks that go back
+  // Those of slabs that are not the heap's.
+  void* others = nullptr;
+  unsigned others_count = 0;
+  // One that is no block or was free already: the list is not followed past it.
+  void* bad = nullptr;
 };
-ReturnResult ReturnRunLocked(Heap& heap, SlabDescriptor* slab, void* list,
-                             bool keep_empty);
+// Marks the blocks free that lie in the heap's own slabs. `keep_empty`: the
+// class is in use, so a slab that runs empty may be kept for it.
+HAK_COLD void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
+                               Returning* returning);
 // Is it marked free? (Not: in a cache, or on its way back.)
 bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address);
 // Takes what others have freed into the slab, and releases it if that was all.
@@ -212,13 +216,11 @@ HAK_COLD size_t SweepHeap(Heap& heap);
 HAK_COLD void EndPurgeLocked(Heap& heap, bool done);
 
 // A division by the stride is the dearest part of a flush: it is a
-// multiplication by 2^32 / stride, rounded up, which is exact for all offsets
-// in a slab (checked for every stride by tests/boxes/tiny_test.cc).
+// multiplication by 2^32 / stride, rounded up. In a slab the upper half of the
+// product is the quotient, and the lower is less than the factor exactly if
+// nothing is left over (checked for every stride by tests/boxes/tiny_test.cc).
 constexpr uint32_t Reciprocal(size_t stride) {
   return static_cast<uint32_t>(((uint64_t{1} << 32) + stride - 1) / stride);
-}
-constexpr uint32_t DivideBy(uint32_t reciprocal, size_t offset) {
-  return static_cast<uint32_t>((offset * reciprocal) >> 32);
 }
 
 inline unsigned PageShift() {
@@ -234,18 +236,21 @@ inline size_t StrideBytes(const SlabDescriptor* slab) {
 inline uintptr_t FirstBlock(const SlabDescriptor* slab) {
   return SlabBase(slab) + size_t{slab->first_units} * kUnit;
 }
-// The number of the block that starts at `address`; kNoBlock if none does.
+// The number of the block that starts so many bytes into the slab, which need
+// not be that large; kNoBlock if it would start between two.
 inline constexpr unsigned kNoBlock = ~0u;
-HAK_INLINE unsigned IndexOf(const SlabDescriptor* slab, uintptr_t address) {
-  const size_t offset = address - FirstBlock(slab);
-  if (offset >= superslab::kSlabBytes) return kNoBlock;
-  const unsigned index = DivideBy(slab->reciprocal, offset);
-  return index < slab->capacity && index * StrideBytes(slab) == offset
-             ? index
+HAK_INLINE unsigned IndexAt(const SlabDescriptor* slab, size_t offset) {
+  // Before the first block the quotient is far too large.
+  const uint32_t distance =
+      static_cast<uint32_t>(offset - size_t{slab->first_units} * kUnit);
+  const uint64_t product = uint64_t{distance} * slab->reciprocal;
+  return static_cast<uint32_t>(product) < slab->reciprocal
+             ? static_cast<unsigned>(product >> 32)
              : kNoBlock;
 }
+// Does a block start at this address in the slab?
 inline bool IsBlockStart(const SlabDescriptor* slab, uintptr_t address) {
-  return IndexOf(slab, address) != kNoBlock;
+  return IndexAt(slab, address - SlabBase(slab)) < slab->capacity;
 }
 inline uint8_t ListOf(const SlabDescriptor* slab) {
   return slab->list.load(std::memory_order_relaxed);

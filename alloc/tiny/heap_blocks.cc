@@ -263,9 +263,10 @@ bool CollectLocked(SlabDescriptor* slab) {
 
 namespace {
 
-HAK_INLINE ReturnError MarkFree(SlabDescriptor* slab, uintptr_t address) {
-  const unsigned index = IndexOf(slab, address);
-  if (HAK_UNLIKELY(index == kNoBlock)) return ReturnError::kNotABlock;
+// A block of the slab, `offset` bytes into it, is free from now on.
+HAK_INLINE ReturnError MarkFree(SlabDescriptor* slab, size_t offset) {
+  const unsigned index = IndexAt(slab, offset);
+  if (HAK_UNLIKELY(index >= slab->capacity)) return ReturnError::kNotABlock;
   uint64_t& word = FreeBits(slab)[index / 64];
   const uint64_t bit = uint64_t{1} << (index % 64);
   if (HAK_UNLIKELY((word & bit) != 0)) return ReturnError::kAlreadyFree;
@@ -284,8 +285,9 @@ void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
     if (HAK_UNLIKELY(!ContentIntact(block, ClassOf(slab)))) {
       ReportDamagedFreeBlock(block);
     }
-    if (MarkFree(slab, AddressOf(static_cast<char*>(block))) !=
-        ReturnError::kNone) {
+    const uintptr_t offset =
+        AddressOf(static_cast<char*>(block)) - SlabBase(slab);
+    if (offset >= kSlabBytes || MarkFree(slab, offset) != ReturnError::kNone) {
       platform::Die("double free found in a slab");
     }
     block = next;
@@ -298,43 +300,71 @@ void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
 }
 
 bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address) {
-  const unsigned index = IndexOf(slab, address);
-  if (index == kNoBlock) return false;
+  const unsigned index = IndexAt(slab, address - SlabBase(slab));
+  if (index >= slab->capacity) return false;
   const uint64_t word = FreeBits(const_cast<SlabDescriptor*>(slab))[index / 64];
   return ((word >> (index % 64)) & 1) != 0;
 }
 
-ReturnResult ReturnRunLocked(Heap& heap, SlabDescriptor* slab, void* list,
-                             bool keep_empty) {
-  const size_t slab_index = slab->slab_index;
-  const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
+void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
+                      Returning* returning) {
+  const uintptr_t base = superslab::WindowBase();
+  const size_t limit = superslab::SlabLimit();
+  const int8_t live = LiveToken(size_class);
+  const int8_t free = FreeToken(size_class);
+  void* list = returning->list;
+  unsigned count = returning->count;
   unsigned returned = 0;
-  void* bad = nullptr;
-  do {
-    void* next = LoadLink(list);
-    const uintptr_t address = AddressOf(static_cast<char*>(list));
-    if (HAK_UNLIKELY(LoadHeader(list) != free_token ||
-                     MarkFree(slab, address) != ReturnError::kNone)) {
-      bad = list;
-      break;
+  size_t bytes = 0;
+  while (count != 0 && returning->bad == nullptr) {
+    uintptr_t offset = AddressOf(static_cast<char*>(list)) - base;
+    const size_t index = offset >> superslab::kSlabShift;
+    // Nothing is followed before it is known to lead to a slab.
+    if (HAK_UNLIKELY(index >= limit || superslab::MapByte(index) != live)) {
+      ReportDamagedFreeBlock(list);
     }
-    ++returned;
-    list = next;
-  } while (list != nullptr && superslab::SlabIndex(AddressOf(
-                                  static_cast<char*>(list))) == slab_index);
-  const unsigned used = UsedOf(slab) - returned;
-  SetUsed(slab, used);
-  heap.used_bytes.Subtract(returned * StrideBytes(slab));
-  ClassCounts& counts = heap.counts[ClassOf(slab)];
+    // Opaque: else its address is computed again for every field.
+    SlabDescriptor* const slab = At<SlabDescriptor>(platform::Opaque(
+        reinterpret_cast<uintptr_t>(superslab::Descriptor(index))));
+    // relaxed: only we make slabs ours or give them up, under this lock.
+    const bool mine = slab->owner.load(std::memory_order_relaxed) == &heap;
+    // As many as follow in this slab.
+    unsigned run = 0;
+    do {
+      if (HAK_UNLIKELY(LoadHeader(list) != free)) ReportDamagedFreeBlock(list);
+      void* const next = LoadLink(list);
+      if (HAK_UNLIKELY(!mine)) {
+        StoreLink(list, returning->others);
+        returning->others = list;
+        ++returning->others_count;
+      } else if (HAK_UNLIKELY(MarkFree(slab, offset % kSlabBytes) !=
+                              ReturnError::kNone)) {
+        returning->bad = list;
+        break;
+      } else {
+        ++run;
+      }
+      list = next;
+      offset = AddressOf(static_cast<char*>(list)) - base;
+    } while (--count != 0 && offset >> superslab::kSlabShift == index);
+    if (!mine) continue;
+    returned += run;
+    bytes += run * StrideBytes(slab);
+    const unsigned used = UsedOf(slab) - run;
+    SetUsed(slab, used);
+    if (HAK_UNLIKELY(ListOf(slab) == kFull)) OpenLocked(heap, slab);
+    // relaxed: a hint; ReleaseIfEmptyLocked looks properly.
+    const uint64_t word = slab->remote.load(std::memory_order_relaxed);
+    if (HAK_UNLIKELY(used == slab->chain_count +
+                                 unsigned{RemoteWord::Unpack(word).count})) {
+      (void)ReleaseIfEmptyLocked(heap, slab, keep_empty);
+    }
+  }
+  returning->list = list;
+  heap.used_bytes.Subtract(bytes);
+  ClassCounts& counts = heap.counts[size_class];
   counts.used.Subtract(returned);
   counts.flushed += returned;
-  if (HAK_UNLIKELY(ListOf(slab) == kFull)) OpenLocked(heap, slab);
-  // relaxed: a hint; ReleaseIfEmptyLocked looks properly.
-  const uint64_t word = slab->remote.load(std::memory_order_relaxed);
-  if (used == slab->chain_count + unsigned{RemoteWord::Unpack(word).count}) {
-    (void)ReleaseIfEmptyLocked(heap, slab, keep_empty);
-  }
-  return {list, bad};
 }
 
 }  // namespace hakmem::tiny

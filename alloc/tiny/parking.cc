@@ -82,7 +82,9 @@ bool Park() {
     if (++slot == g_slots + kSlots) return false;
   }
   for (unsigned c = 0; c < kClasses; ++c) {
-    FlushBin(c, static_cast<unsigned>(kMostInBin / kStride[c]), false);
+    const unsigned most = static_cast<unsigned>(kMostInBin / kStride[c]);
+    const unsigned cached = Cached(c);
+    if (cached > most) FlushBin(c, cached - most, false);
     PublishCached(c);
   }
   bool sparse;
@@ -138,8 +140,8 @@ void ReleaseParked() {
     Heap* const heap = ClaimParked(slot);
     if (heap == nullptr) continue;
     for (unsigned c = 0; c < kClasses; ++c) {
-      void* const list = slot.bins->head[c];
-      if (list != nullptr) ReturnBlocks(heap, list, false);
+      (void)ReturnBlocks(heap, c, slot.bins->head[c], Cached(*slot.bins, c),
+                         false);
       // relaxed: a gauge.
       heap->counts[c].cached.store(0, std::memory_order_relaxed);
     }

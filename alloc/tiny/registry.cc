@@ -58,18 +58,13 @@ void UnlinkOrphanLocked(SlabDescriptor* slab) {
 }
 
 // ORPHAN -> OPEN under the orphan lock; whoever succeeds owns the slab.
-bool TakeOverLocked(SlabDescriptor* slab) {
-  // relaxed: the CAS checks.
-  uint64_t old = slab->remote.load(std::memory_order_relaxed);
+HAK_COLD bool TakeOverLocked(SlabDescriptor* slab) {
   for (;;) {
-    const RemoteWord word = RemoteWord::Unpack(old);
-    if (word.state != SlabState::kOrphan) return false;
-    // acquire: pairs with the release that made it an orphan.
-    if (slab->remote.compare_exchange_weak(
-            old, word.To(SlabState::kOpen).Pack(), std::memory_order_acquire,
-            std::memory_order_relaxed)) {
-      return true;
-    }
+    // relaxed: the CAS checks, and its acquire pairs with the release that made
+    // the slab an orphan.
+    const uint64_t old = slab->remote.load(std::memory_order_relaxed);
+    if (RemoteWord::Unpack(old).state != SlabState::kOrphan) return false;
+    if (ChangeState(slab, old, SlabState::kOpen)) return true;
   }
 }
 
@@ -97,9 +92,8 @@ void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
     if (ReleaseIfEmptyLocked(heap, slab, false)) return;
     if (slab->chain_count > 0) SettleChainLocked(heap, slab);
     // relaxed: the CAS checks.
-    uint64_t old = slab->remote.load(std::memory_order_relaxed);
-    const RemoteWord word = RemoteWord::Unpack(old);
-    if (word.count > 0) continue;
+    const uint64_t old = slab->remote.load(std::memory_order_relaxed);
+    if (RemoteWord::Unpack(old).count > 0) continue;
     UnlinkLocked(heap, slab);
     TakeFromBooksLocked(heap, slab);
     const size_t bytes = UsedOf(slab) * StrideBytes(slab);
@@ -107,10 +101,8 @@ void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
     LinkOrphanLocked(slab);
     // relaxed: published by the CAS.
     slab->owner.store(nullptr, std::memory_order_relaxed);
-    // release: `used` and the bitmap are final for who takes the slab over.
-    if (slab->remote.compare_exchange_strong(
-            old, word.To(SlabState::kOrphan).Pack(), std::memory_order_release,
-            std::memory_order_relaxed)) {
+    // Its release: `used` and the bitmap are final for who takes the slab over.
+    if (ChangeState(slab, old, SlabState::kOrphan)) {
       superslab::AddLive(bytes);
       return;
     }
@@ -159,12 +151,9 @@ HAK_COLD bool TryOrphanLocked(Heap& heap, SlabDescriptor* slab) {
   if (ListOf(slab) == kFull) {
     // FULL -> OPEN first, so that no notify can start from now on.
     // relaxed: the CAS checks.
-    uint64_t old = slab->remote.load(std::memory_order_relaxed);
-    const RemoteWord word = RemoteWord::Unpack(old);
-    if (word.state != SlabState::kFull) return false;
-    // relaxed: the state only; the orphaning CAS releases.
-    if (!slab->remote.compare_exchange_strong(
-            old, word.To(SlabState::kOpen).Pack(), std::memory_order_relaxed)) {
+    const uint64_t old = slab->remote.load(std::memory_order_relaxed);
+    if (RemoteWord::Unpack(old).state != SlabState::kFull ||
+        !ChangeState(slab, old, SlabState::kOpen)) {
       return false;
     }
   }

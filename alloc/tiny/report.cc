@@ -41,20 +41,16 @@ void ReportBadPointer(void* pointer, const char* what) {
   const SlabDescriptor* slab = superslab::Descriptor(index);
   const unsigned c = ClassOf(slab);
   Line line;
-  line.Text("hakmem: ");
   if (!IsBlockStart(slab, address)) {
-    line.Text("invalid ").Text(what).Text(" of ").Pointer(pointer);
-    line.Text(" (inside block ");
+    line.Misuse(what, pointer, false).Text("inside block ");
     line.Hex(BlockAround(slab, address)).Text(", ");
     PutClass(line, c).Text(")");
   } else if (LoadHeader(pointer) == FreeToken(c) ||
              IsMarkedFree(slab, address)) {
-    const bool twice = what[0] == 'f';  // free, of all that may be asked
-    line.Text(twice ? "double " : "invalid ").Text(what).Text(" of ");
-    line.Pointer(pointer).Text(twice ? " (" : " (freed, ");
+    line.Misuse(what, pointer, true).Text(what[0] == 'f' ? "" : "freed, ");
     PutClass(line, c).Text(")");
   } else {
-    line.Text("damaged header before ").Pointer(pointer).Text(" (");
+    line.Text("hakmem: damaged header before ").Pointer(pointer).Text(" (");
     PutClass(line, c).Text("): the block before it, at ");
     line.Hex(address - StrideBytes(slab)).Text(", was written past its end");
   }
@@ -64,19 +60,19 @@ void ReportBadPointer(void* pointer, const char* what) {
 void ReportDamagedFreeBlock(const void* block) {
   const uintptr_t address = AddressOf(static_cast<const char*>(block));
   const size_t index = superslab::SlabIndex(address);
-  Line line;
-  line.Text("hakmem: damaged free block ").Pointer(block);
+  const SlabDescriptor* slab = nullptr;
+  const char* what = "hakmem: damaged free block ";
   if (index < superslab::SlabLimit() && superslab::MapByte(index) < 0) {
-    const SlabDescriptor* slab = superslab::Descriptor(index);
+    slab = superslab::Descriptor(index);
     if (IsBlockStart(slab, address) &&
         LoadHeader(block) == LiveToken(ClassOf(slab))) {
       // Two frees at the same instant put a block into two caches.
-      line = Line();
-      line.Text("hakmem: double free of ").Pointer(block);
+      what = "hakmem: double free of ";
     }
-    line.Text(" (");
-    PutClass(line, ClassOf(slab)).Text(")");
   }
+  Line line;
+  line.Text(what).Pointer(block);
+  if (slab != nullptr) PutClass(line.Text(" ("), ClassOf(slab)).Text(")");
   line.Text(
       ": written to after it was freed, or past the end of the block"
       " before it");

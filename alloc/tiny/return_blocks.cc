@@ -53,12 +53,10 @@ class RemoteGroups {
   Chain chains_[kGroups];
 };
 
-void ReturnRemote(void* list, Heap* mine) {
-  // No bin holds as many: a link that was overwritten leads round in a circle.
-  constexpr unsigned kTooMany = 8 * kBinBlocks;
-  unsigned count = 0;
+// The first `count` blocks of a list; returns the others.
+void* ReturnRemote(void* list, unsigned count, Heap* mine) {
   RemoteGroups groups(mine);
-  while (list != nullptr) {
+  while (count != 0) {
     SlabDescriptor* const slab = SlabOfCached(list);
     const uintptr_t base = SlabBase(slab);
     const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
@@ -69,17 +67,17 @@ void ReturnRemote(void* list, Heap* mine) {
               !IsBlockStart(slab, AddressOf(static_cast<char*>(list))))) {
         ReportBadPointer(list, "free");
       }
-      if (HAK_UNLIKELY(++count == kTooMany)) ReportDamagedFreeBlock(list);
       run.tail = list;
       ++run.count;
       list = LoadLink(list);
-    } while (list != nullptr &&
+    } while (--count != 0 &&
              (AddressOf(static_cast<char*>(list)) ^ base) >>
                      superslab::kSlabShift ==
                  0 &&
              LoadHeader(list) == free_token);
     groups.Add(slab, run);
   }
+  return list;
 }
 
 }  // namespace
@@ -96,34 +94,24 @@ SlabDescriptor* SlabOfCached(void* block) {
   return superslab::Descriptor(index);
 }
 
-void ReturnBlocks(Heap* heap, void* list, bool keep_empty) {
-  if (heap == nullptr) return ReturnRemote(list, nullptr);
-  void* remote = nullptr;
-  void* bad = nullptr;
+void* ReturnBlocks(Heap* heap, unsigned size_class, void* list, unsigned count,
+                   bool keep_empty) {
+  if (count == 0) return list;
+  if (heap == nullptr) return ReturnRemote(list, count, nullptr);
+  Returning returning{list, count};
   bool sweep = false;
   {
     LockHolder hold(heap->lock);
-    while (list != nullptr && bad == nullptr) {
-      void* block = list;
-      SlabDescriptor* slab = SlabOfCached(block);
-      // relaxed: only we make slabs ours or give them up, under this lock.
-      if (slab->owner.load(std::memory_order_relaxed) == heap) {
-        const ReturnResult result =
-            ReturnRunLocked(*heap, slab, list, keep_empty);
-        list = result.rest;
-        bad = result.bad;
-      } else {
-        list = LoadLink(block);
-        StoreLink(block, remote);
-        remote = block;
-      }
-    }
+    ReturnListLocked(*heap, size_class, keep_empty, &returning);
     PublishUsedLocked(*heap);
     sweep = SweepIsDueLocked(*heap);
   }
-  if (HAK_UNLIKELY(bad != nullptr)) ReportBadPointer(bad, "free");
-  if (remote != nullptr) ReturnRemote(remote, heap);
+  if (HAK_UNLIKELY(returning.bad != nullptr)) {
+    ReportBadPointer(returning.bad, "free");
+  }
+  (void)ReturnRemote(returning.others, returning.others_count, heap);
   if (sweep) (void)SweepHeap(*heap);
+  return returning.list;
 }
 
 }  // namespace hakmem::tiny

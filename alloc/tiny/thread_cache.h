@@ -11,19 +11,13 @@
 #include <cstdint>
 
 #include "alloc/superslab/window.h"
+#include "alloc/tiny/bin_policy.h"
 #include "alloc/tiny/header.h"
 #include "alloc/tiny/size_class.h"
 
 namespace hakmem::tiny {
 
 struct Heap;
-
-// How a bin's bound grows and shrinks; touched on slow paths only.
-struct BinPolicy {
-  uint16_t limit;   // blocks that the bin may hold
-  uint16_t batch;   // blocks that the next refill asks for
-  uint8_t flushes;  // since the last refill
-};
 
 struct ThreadCache {
   // By class: free blocks that only this thread sees, last in first out, and
@@ -33,7 +27,7 @@ struct ThreadCache {
   int32_t room[kClasses];
   Heap* heap;
   size_t peak_live;  // of the process, since this cache was last emptied
-  BinPolicy policy[kClasses];
+  BinPolicy policy[kClasses];  // touched on slow paths only
 };
 
 // Zero-initialised and local to the executable: no TLS descriptor, no guard.

@@ -23,20 +23,37 @@ __thread ThreadCache t_cache;
 
 namespace {
 
-// A bin holds at most this, in bytes: an idle thread's cache must not pin the
-// pages of a heap that has gone.
+// A bin usually holds at most this, in bytes: an idle thread's cache must not
+// pin the pages of a heap that has gone.
 constexpr size_t kBinBytes = size_t{32} << 10;
-constexpr unsigned kMinLimit = 8;
-// So many flushes without a refill in between: the class is only freed.
-constexpr uint8_t kManyFlushes = 4;
+// And this, together with the thread's other bins that hold more than the
+// usual, where blocks are needed again at once: what a CPU's second cache has
+// room for.
+constexpr size_t kAgainBytes = kVariant.armour ? 0 : size_t{512} << 10;
+// A thread that begins with a free can do without a slab of its own.
+constexpr uint16_t kMinLimit = 4;
 
-constexpr unsigned MaxLimit(unsigned size_class) {
-  const size_t stride = kStride[size_class];
-  const size_t blocks = (stride <= 64 ? 2 * kBinBytes : kBinBytes) / stride;
-  return blocks > kBinBlocks ? kBinBlocks
-         : blocks < 4        ? 4u
-                             : static_cast<unsigned>(blocks);
+// By class: how many blocks that is.
+struct Limits {
+  uint16_t usual[kClasses];
+};
+constexpr Limits MakeLimits() {
+  Limits limits{};
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const size_t stride = kStride[c];
+    const size_t blocks = (stride <= 64 ? 2 * kBinBytes : kBinBytes) / stride;
+    limits.usual[c] = static_cast<uint16_t>(
+        blocks > kBinBlocks ? kBinBlocks : (blocks < 4 ? 4 : blocks));
+  }
+  return limits;
 }
+constexpr Limits kLimits = MakeLimits();
+static_assert(kBinBlocks * kMostTimes <= UINT16_MAX);  // BinPolicy::limit
+
+unsigned MaxLimit(unsigned c) { return kLimits.usual[c]; }
+
+unsigned Least(unsigned a, unsigned b) { return a < b ? a : b; }
+unsigned Most(unsigned a, unsigned b) { return a > b ? a : b; }
 
 // What is alive, as far as this thread is concerned: in its own heap, or if it
 // has none in the process.
@@ -61,17 +78,15 @@ unsigned IdleFloor(unsigned c) {
   size_t floor = superslab::Read(superslab::g_budget.live) >> 19;
   if (const Heap* heap = t_cache.heap) {
     // A page pinned for every page that is alive in blocks of this class.
-    const size_t out = heap->counts[c].used - Cached(c);
-    const size_t pages = (out * kStride[c]) >> 12;
-    if (static_cast<int32_t>(out) > 0 && pages > floor) floor = pages;
+    const size_t pages = (heap->counts[c].used * size_t{kStride[c]}) >> 12;
+    if (pages > floor) floor = pages;
   }
   // A few more pin no slab that many others keep in use.
   constexpr unsigned kFew = 16;
   if (floor < kFew && OutOf(SlabOfCached(t_cache.head[c])) > 2 * kFew) {
     floor = kFew;
   }
-  const unsigned limit = MaxLimit(c) / 2;
-  return floor < limit ? static_cast<unsigned>(floor) : limit;
+  return Least(static_cast<unsigned>(floor), MaxLimit(c) / 2);
 }
 
 // Has what is alive fallen to half since we last looked? Then the caches were
@@ -99,17 +114,43 @@ HAK_COLD void* TakeCached(unsigned c) {
   return block;
 }
 
+// Lets the bin hold what it could have held before. False: it does.
+bool RaiseLimit(unsigned c, unsigned now) {
+  BinPolicy& policy = t_cache.policy[c];
+  if (policy.flushed == 0 && policy.again < kMinLimit) {
+    policy.again = kMinLimit;
+  }
+  if (policy.again <= policy.limit) return false;
+  if (policy.again > MaxLimit(c)) {
+    size_t bytes = size_t{policy.again} * kStride[c];
+    for (unsigned i = 0; i < kClasses; ++i) {
+      const size_t limit = t_cache.policy[i].limit;
+      if (i != c && limit > MaxLimit(i)) bytes += limit * kStride[i];
+    }
+    if (bytes > kAgainBytes || !IsRecent(policy, now)) {
+      policy.again = kLimits.usual[c];
+      return false;
+    }
+  }
+  SetLimit(c, policy.again);
+  return true;
+}
+
+// The thread is about to take a slab: a large bin gives blocks back for it, so
+// that nothing is kept beside what grows.
+void ShrinkLargeBin() {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const unsigned some = 2 * MaxLimit(c);
+    if (Cached(c) > some) return FlushBin(c, some, false);
+  }
+}
+
 // Installs a refill in an empty bin and hands out its first block.
 void* InstallChain(unsigned c, const Chain& chain) {
   if (chain.tail != nullptr) StoreLink(chain.tail, nullptr);
-  BinPolicy& policy = t_cache.policy[c];
-  policy.flushes = 0;
   t_cache.head[c] = chain.head;
   t_cache.room[c] -= static_cast<int32_t>(chain.count);
   if (t_cache.room[c] < 0) SetLimit(c, Cached(c));
-  const unsigned next = policy.batch * 2u;
-  policy.batch =
-      static_cast<uint16_t>(next > MaxLimit(c) / 2 ? MaxLimit(c) / 2 : next);
   return TakeCached(c);
 }
 
@@ -130,6 +171,7 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
     PublishUsedLocked(heap);
   }
   while (result.count == 0 && result.damaged == nullptr) {
+    if constexpr (kAgainBytes != 0) ShrinkLargeBin();
     SlabDescriptor* slab = superslab::AcquireSlab();
     if (slab == nullptr) return false;
     LockHolder hold(heap.lock);
@@ -139,6 +181,7 @@ bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   }
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
   if constexpr (kVariant.armour) ShuffleChain(chain);
+  NoteRefilled(t_cache.policy[c], chain->count, MaxLimit(c), TickOf(now));
   return true;
 }
 
@@ -163,29 +206,25 @@ void PublishCached(unsigned c) {
   }
 }
 
-void FlushBin(unsigned c, unsigned keep, bool keep_empty) {
-  void* list = t_cache.head[c];
-  if (list == nullptr) return;
-  const unsigned cached = Cached(c);
-  if (keep >= cached) return;
-  if (keep == 0) {
-    t_cache.head[c] = nullptr;
-  } else {
-    void* last = list;
-    for (unsigned i = 1; i < keep; ++i) last = LoadLink(last);
-    list = LoadLink(last);
-    StoreLink(last, nullptr);
-  }
-  t_cache.room[c] += static_cast<int32_t>(cached - keep);
-  ReturnBlocks(t_cache.heap, list, keep_empty);
+void FlushBin(unsigned c, unsigned count, bool keep_empty) {
+  void* const list = t_cache.head[c];
+  // Nothing of it is in the bin should this end in an abort, whose handler may
+  // allocate.
+  t_cache.head[c] = nullptr;
+  void* const rest = ReturnBlocks(t_cache.heap, c, list, count, keep_empty);
+  t_cache.room[c] += static_cast<int32_t>(count);
+  // A link that was overwritten leads round in a circle.
+  if (Cached(c) == 0 && rest != nullptr) ReportDamagedFreeBlock(rest);
+  t_cache.head[c] = rest;
+  NoteFlushed(t_cache.policy[c], count);
 }
 
 void FlushAllBins() {
   if constexpr (kVariant.armour) EmptyQuarantine();
   for (unsigned c = 0; c < kClasses; ++c) {
-    FlushBin(c, 0, false);
+    FlushBin(c, Cached(c), false);
     SetLimit(c, 0);
-    t_cache.policy[c].flushes = kManyFlushes;  // until it is used again
+    t_cache.policy[c].again = 0;
     PublishCached(c);
   }
   if (Heap* heap = t_cache.heap) {
@@ -209,11 +248,16 @@ void* MallocSlow(size_t bytes) {
     void* block = AllocateUncached(heap, c);
     if (heap == nullptr || block != nullptr) return block;
   }
-  unsigned want = t_cache.policy[c].batch;
   // One of the smallest, since a block of no bytes had better find none there.
-  const uint8_t first =
+  const unsigned first =
       kVariant.lone_blocks && c == 0 ? 1 : FirstBatch(MaxLimit(c) / 2);
-  if (want < first) want = t_cache.policy[c].batch = first;
+  BinPolicy& policy = t_cache.policy[c];
+  unsigned want = first << policy.growth;
+  if (want < MaxLimit(c) / 2) {
+    ++policy.growth;
+  } else {
+    want = MaxLimit(c) / 2;
+  }
   Chain chain;
   if (!Refill(*heap, c, want, &chain)) {
     // Before there is no memory: what this thread keeps back itself.
@@ -227,33 +271,30 @@ void* MallocSlow(size_t bytes) {
 
 HAK_COLD void FlushSlow(size_t size_class) {
   const unsigned c = static_cast<unsigned>(size_class);
-  BinPolicy& policy = t_cache.policy[c];
-  const bool may_cache = MayKeepBlocks();
-  if (may_cache && LiveHasFallen()) {
+  // Opaque: else its address is computed again for every field.
+  BinPolicy& policy = *At<BinPolicy>(
+      platform::Opaque(reinterpret_cast<uintptr_t>(&t_cache.policy[c])));
+  const unsigned now = TickOf(platform::Now());
+  const unsigned usual = MaxLimit(c);
+  if (!MayKeepBlocks()) {
+    FlushBin(c, Cached(c), false);
+    SetLimit(c, 0);
+  } else if (LiveHasFallen() && policy.limit <= usual) {
     FlushAllBins();
     ReleaseParked();
-  } else if (may_cache && policy.flushes == 0 && policy.limit < MaxLimit(c)) {
-    // Blocks were taken since the last flush: the class is in use both ways.
-    policy.flushes = 1;
-    unsigned limit = policy.limit * 2u;
-    if (limit < kMinLimit) limit = kMinLimit;
-    SetLimit(c, limit > MaxLimit(c) ? MaxLimit(c) : limit);
+  } else if (RaiseLimit(c, now)) {
     return;
+  } else if (!IsOnlyFreed(policy)) {
+    FlushBin(c, Least(policy.limit, usual) / 2 + 1, true);
   } else {
-    if (policy.flushes < 255) ++policy.flushes;
-    unsigned limit = policy.limit;
-    if (policy.flushes >= kManyFlushes) {
-      limit /= 2;
-      policy.batch = static_cast<uint16_t>(policy.batch / 2);
-      const unsigned floor = IdleFloor(c);
-      if (limit < floor) limit = floor;
-    }
-    if (!may_cache) limit = 0;
-    // Of a class that is only freed nothing is kept: nobody would take it.
-    const bool in_use = policy.flushes < kManyFlushes;
-    FlushBin(c, in_use ? limit / 2 : 0, in_use);
-    SetLimit(c, limit);
+    policy.again = 0;
+    if (policy.growth != 0) --policy.growth;
+    const unsigned limit = Most(policy.limit / 2u, IdleFloor(c));
+    // Nothing is kept: nobody would take it. Not all at once of a large bin.
+    FlushBin(c, Least(Cached(c), usual), false);
+    SetLimit(c, Most(limit, Cached(c)));
   }
+  policy.tick = now % kTicks;
   PublishCached(c);
   superslab::PurgeIfOverBudget();
 }

@@ -52,11 +52,8 @@ uintptr_t Base() {
 
 [[noreturn]] void Report(const void* pointer, const char* what, bool freed) {
   platform::Line line;
-  const bool twice = freed && what[0] == 'f';  // free
-  line.Text(twice ? "hakmem: double " : "hakmem: invalid ").Text(what);
-  line.Text(" of ").Pointer(pointer);
-  line.Text(freed ? " (a block of 0 bytes)" : " (inside a block of 0 bytes)");
-  platform::Die(line);
+  line.Misuse(what, pointer, freed).Text(freed ? "" : "inside ");
+  platform::Die(line.Text("a block of 0 bytes)"));
 }
 
 }  // namespace

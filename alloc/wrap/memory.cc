@@ -82,9 +82,7 @@ Verdict Judge(void* pointer, const char* what) {
 
 [[noreturn]] HAK_COLD void ReportForeign(void* pointer, const char* what) {
   platform::Line line;
-  line.Text("hakmem: invalid ").Text(what).Text(" of ").Pointer(pointer);
-  line.Text(" (not from this heap)");
-  platform::Die(line);
+  platform::Die(line.Misuse(what, pointer, false).Text("not from this heap)"));
 }
 
 size_t UsableOf(void* pointer, const Verdict& verdict) {

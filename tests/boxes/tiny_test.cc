@@ -48,10 +48,17 @@ TEST(SizeClass, ReciprocalIsExact) {
     for (const size_t stride : kStride) strides.push_back(AlignUp(stride, a));
   }
   for (const size_t stride : strides) {
-    const uint32_t reciprocal = tiny::Reciprocal(stride);
-    for (size_t offset = 0; offset < kSlabBytes; ++offset) {
-      ASSERT_EQ(tiny::DivideBy(reciprocal, offset), offset / stride)
+    superslab::SlabDescriptor slab{};
+    slab.reciprocal = tiny::Reciprocal(stride);
+    slab.first_units = 1;
+    for (size_t offset = 0; offset < kSlabBytes - tiny::kUnit; ++offset) {
+      ASSERT_EQ(tiny::IndexAt(&slab, tiny::kUnit + offset),
+                offset % stride == 0 ? offset / stride : tiny::kNoBlock)
           << stride << " " << offset;
+    }
+    // In front of the first block.
+    for (size_t offset = 0; offset < tiny::kUnit; ++offset) {
+      ASSERT_GT(tiny::IndexAt(&slab, offset), kSlabBytes) << stride;
     }
   }
 }
