@@ -115,8 +115,7 @@ HAK_COLD void* TakeCached(unsigned c) {
 }
 
 // Lets the bin hold what it could have held before. False: it does.
-bool RaiseLimit(unsigned c, unsigned now) {
-  BinPolicy& policy = t_cache.policy[c];
+bool RaiseLimit(unsigned c, BinPolicy& policy, unsigned now) {
   if (policy.flushed == 0 && policy.again < kMinLimit) {
     policy.again = kMinLimit;
   }
@@ -127,7 +126,9 @@ bool RaiseLimit(unsigned c, unsigned now) {
       const size_t limit = t_cache.policy[i].limit;
       if (i != c && limit > MaxLimit(i)) bytes += limit * kStride[i];
     }
-    if (bytes > kAgainBytes || !IsRecent(policy, now)) {
+    // What there is of a pool is for all threads.
+    if (bytes > kAgainBytes || !IsRecent(policy, now) ||
+        superslab::WindowIsFixed()) {
       policy.again = kLimits.usual[c];
       return false;
     }
@@ -282,7 +283,7 @@ HAK_COLD void FlushSlow(size_t size_class) {
   } else if (LiveHasFallen() && policy.limit <= usual) {
     FlushAllBins();
     ReleaseParked();
-  } else if (RaiseLimit(c, now)) {
+  } else if (RaiseLimit(c, policy, now)) {
     return;
   } else if (!IsOnlyFreed(policy)) {
     FlushBin(c, Least(policy.limit, usual) / 2 + 1, true);

@@ -239,6 +239,36 @@ static void LargerClass(size_t unused) {
   Drop(&list);
 }
 
+// Makes and frees the same blocks over and over, and then sleeps.
+static void* Cycles(void* unused) {
+  static void* blocks[6000];
+  const int count = sizeof blocks / sizeof blocks[0];
+  (void)unused;
+  for (int round = 0; round < 6; ++round) {
+    for (int i = 0; i < count; ++i) {
+      blocks[i] = Inside(Escape(malloc(60)), 60);
+      CHECK(blocks[i] != NULL);
+    }
+    for (int i = 0; i < count; ++i) free(blocks[i]);
+  }
+  pthread_barrier_wait(&barrier);
+  pthread_barrier_wait(&barrier);
+  return NULL;
+}
+
+// A thread does not sit on what the others need.
+static void OthersHaveRoom(size_t n) {
+  Node* list = NULL;
+  pthread_t thread;
+  const size_t before = Fill(&list, n);
+  Drop(&list);
+  CHECK_EQ(pthread_barrier_init(&barrier, NULL, 2), 0);
+  CHECK_EQ(pthread_create(&thread, NULL, Cycles, NULL), 0);
+  pthread_barrier_wait(&barrier);
+  CHECK_GE(Fill(&list, n) + (size_t)(4 * 65536), before);
+  Drop(&list);
+}
+
 static void TooLate(void) {
   static unsigned char other[1 << 20];
   CHECK_EQ(hak_init_pool(other, sizeof other), EBUSY);
@@ -260,6 +290,7 @@ int main(void) {
     InChild(Exhaust, kSizes[i]);
   }
   InChild(LargerClass, 0);
+  InChild(OthersHaveRoom, 1000);
   Inside(early, 1000);
   free(early);
 #if defined(SMALL_POOL)
