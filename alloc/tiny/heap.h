@@ -164,8 +164,10 @@ struct Returning {
   // Those of slabs that are not the heap's.
   void* others = nullptr;
   unsigned others_count = 0;
-  // One that is no block or was free already: the list is not followed past it.
+  // One that is no block or was free already, or whose header was overwritten:
+  // the list is not followed past it.
   void* bad = nullptr;
+  void* damaged = nullptr;
 };
 // Marks the blocks free that lie in the heap's own slabs. `keep_empty`: the
 // class is in use, so a slab that runs empty may be kept for it.

@@ -306,6 +306,24 @@ bool IsMarkedFree(const SlabDescriptor* slab, uintptr_t address) {
   return ((word >> (index % 64)) & 1) != 0;
 }
 
+namespace {
+
+// So many blocks of the slab are marked free.
+HAK_INLINE void NoteReturnedLocked(Heap& heap, SlabDescriptor* slab,
+                                   unsigned count, bool keep_empty) {
+  const unsigned used = UsedOf(slab) - count;
+  SetUsed(slab, used);
+  if (HAK_UNLIKELY(ListOf(slab) == kFull)) OpenLocked(heap, slab);
+  // relaxed: a hint; ReleaseIfEmptyLocked looks properly.
+  const uint64_t word = slab->remote.load(std::memory_order_relaxed);
+  if (HAK_UNLIKELY(used == slab->chain_count +
+                               unsigned{RemoteWord::Unpack(word).count})) {
+    (void)ReleaseIfEmptyLocked(heap, slab, keep_empty);
+  }
+}
+
+}  // namespace
+
 void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
                       Returning* returning) {
   const uintptr_t base = superslab::WindowBase();
@@ -316,12 +334,13 @@ void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
   unsigned count = returning->count;
   unsigned returned = 0;
   size_t bytes = 0;
-  while (count != 0 && returning->bad == nullptr) {
+  while (count != 0) {
     uintptr_t offset = AddressOf(static_cast<char*>(list)) - base;
     const size_t index = offset >> superslab::kSlabShift;
     // Nothing is followed before it is known to lead to a slab.
     if (HAK_UNLIKELY(index >= limit || superslab::MapByte(index) != live)) {
-      ReportDamagedFreeBlock(list);
+      returning->damaged = list;
+      break;
     }
     // Opaque: else its address is computed again for every field.
     SlabDescriptor* const slab = At<SlabDescriptor>(platform::Opaque(
@@ -331,7 +350,11 @@ void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
     // As many as follow in this slab.
     unsigned run = 0;
     do {
-      if (HAK_UNLIKELY(LoadHeader(list) != free)) ReportDamagedFreeBlock(list);
+      if (HAK_UNLIKELY(LoadHeader(list) != free)) {
+        returning->damaged = list;
+        count = 1;  // the list ends here
+        continue;
+      }
       void* const next = LoadLink(list);
       if (HAK_UNLIKELY(!mine)) {
         StoreLink(list, returning->others);
@@ -340,7 +363,8 @@ void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
       } else if (HAK_UNLIKELY(MarkFree(slab, offset % kSlabBytes) !=
                               ReturnError::kNone)) {
         returning->bad = list;
-        break;
+        count = 1;  // the list ends here
+        continue;
       } else {
         ++run;
       }
@@ -350,15 +374,7 @@ void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
     if (!mine) continue;
     returned += run;
     bytes += run * StrideBytes(slab);
-    const unsigned used = UsedOf(slab) - run;
-    SetUsed(slab, used);
-    if (HAK_UNLIKELY(ListOf(slab) == kFull)) OpenLocked(heap, slab);
-    // relaxed: a hint; ReleaseIfEmptyLocked looks properly.
-    const uint64_t word = slab->remote.load(std::memory_order_relaxed);
-    if (HAK_UNLIKELY(used == slab->chain_count +
-                                 unsigned{RemoteWord::Unpack(word).count})) {
-      (void)ReleaseIfEmptyLocked(heap, slab, keep_empty);
-    }
+    NoteReturnedLocked(heap, slab, run, keep_empty);
   }
   returning->list = list;
   heap.used_bytes.Subtract(bytes);
