@@ -4,6 +4,7 @@
 
 #include "platform/die.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -34,7 +35,7 @@ Line& Line::Misuse(const char* what, const void* pointer, bool freed) {
       .Text(what)
       .Text(" of ")
       .Pointer(pointer)
-      .Text(" (");
+      .Text(freed && !twice ? " (freed, " : " (");
 }
 
 void Line::WriteTo(int fd) {
@@ -68,7 +69,18 @@ const char* LastWords() {
   return __atomic_load_n(&g_last_words, __ATOMIC_ACQUIRE);
 }
 
+__thread bool t_dying;
+
 void Die(Line& line) {
+  if (t_dying) {
+    // Whoever is told of the end has come upon the damage as well. The first
+    // line was the last, and the handler is not called again.
+    static const uint64_t kDefaultAction[4] = {};
+    (void)Syscall(SYS_rt_sigaction, SIGABRT,
+                  reinterpret_cast<long>(kDefaultAction), 0, 8);
+    abort();
+  }
+  t_dying = true;
   line.Report();
   // release: a reporter on another thread reads the text.
   __atomic_store_n(&g_last_words, line.text(), __ATOMIC_RELEASE);

@@ -1,6 +1,7 @@
 // Box:   platform.   Uses: cpu.h.   Must not know: blocks.
 // Holds: the one line before an abort, and the abort.
-// Locks: none, and none may be held by the caller: handlers may allocate.
+// Locks: none. What the caller holds is no obstacle to handlers of SIGABRT that
+//        allocate: see IsDying.
 // Read next: platform/die.cc
 
 #ifndef HAKMEM_PLATFORM_DIE_H_
@@ -21,8 +22,9 @@ class Line {
   Line& Pointer(const void* pointer) {
     return Hex(reinterpret_cast<uintptr_t>(pointer));
   }
-  // "hakmem: invalid free of 0x1230": `what` was asked of a pointer that does
-  // not allow it. "double free" if it is one, of what was `freed` before.
+  // "hakmem: invalid free of 0x1230 (": `what` was asked of a pointer that does
+  // not allow it. Of what was `freed` before: "hakmem: double free of 0x1230
+  // (", "hakmem: invalid realloc of 0x1230 (freed, ".
   Line& Misuse(const char* what, const void* pointer, bool freed);
   // Writes what was put so far and a newline, and starts anew.
   void WriteTo(int fd);
@@ -44,9 +46,15 @@ class Line {
 // Writes `bytes` to fd, all of it where the kernel lets it. Keeps errno.
 void WriteAll(int fd, const char* text, size_t bytes);
 
-// The line "hakmem: ..." to stderr (or hak_config.on_abort), then SIGABRT.
+// The line "hakmem: ..." to stderr (or hak_config.on_abort), then SIGABRT. A
+// second time in the same thread: SIGABRT without a line and without handlers.
 [[noreturn]] void Die(Line& line);
 [[noreturn]] void Die(const char* text);
+
+// Does the calling thread end the process? Then it waits for no lock: it may
+// hold it itself, and whoever waits is a handler of SIGABRT or on_abort.
+extern __thread bool t_dying;
+inline bool IsDying() { return t_dying; }
 
 // For handlers of SIGABRT: the line that Die has written, up to its newline;
 // nullptr: it was somebody else who aborted.

@@ -94,6 +94,7 @@ class BasicLock : private Stats {
       }
       platform::CpuRelax();
     }
+    if (platform::IsDying()) return;
     int sleeps = 0;
     // acquire as above; kWaitedFor makes the holder wake somebody.
     while (word_.exchange(kWaitedFor, std::memory_order_acquire) != kFree) {

@@ -51,8 +51,9 @@ class LockStats {
   // noted yet, or noted no more and not free yet.
   void OnAcquiring() {
     // relaxed, all of `holder_`: only this thread ever finds itself there.
-    if (t_turning == this ||
-        holder_.load(std::memory_order_relaxed) == &t_turning) {
+    if (!platform::IsDying() &&
+        (t_turning == this ||
+         holder_.load(std::memory_order_relaxed) == &t_turning)) {
       platform::Die("malloc or free in a signal handler that interrupted one");
     }
     Turn(this);

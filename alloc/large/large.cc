@@ -156,8 +156,7 @@ void* AllocateLone(size_t bytes) {
 
 void ReportFreed(const void* pointer, const char* what, const char* kind) {
   platform::Line line;
-  line.Misuse(what, pointer, true).Text(what[0] == 'f' ? "" : "freed, ");
-  platform::Die(line.Text(kind).Text(")"));
+  platform::Die(line.Misuse(what, pointer, true).Text(kind).Text(")"));
 }
 
 void ReportDamagedCache(Unit unit) {

@@ -38,8 +38,7 @@ inline constexpr unsigned kMostTimes = 16;
 
 inline void NoteFlushed(BinPolicy& policy, unsigned count) {
   if (policy.flushed != 0) count += policy.away;
-  // Of a class that is only freed it begins anew now and then, and is soon as
-  // large again.
+  // It wraps, so a class that is only freed counts as in use once in 65,536.
   policy.away = static_cast<uint16_t>(count);
   policy.flushed = 1;
 }

@@ -154,9 +154,6 @@ HAK_COLD TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class,
 TakeResult TakeAlignedLocked(Heap& heap, unsigned size_class, size_t alignment,
                              unsigned want, Chain* out);
 
-// What was wrong with a block that came back.
-enum class ReturnError : uint8_t { kNone, kNotABlock, kAlreadyFree };
-
 // A list of cached blocks of one class on their way back.
 struct Returning {
   void* list;
@@ -164,13 +161,10 @@ struct Returning {
   // Those of slabs that are not the heap's.
   void* others = nullptr;
   unsigned others_count = 0;
-  // One that is no block or was free already, or whose header was overwritten:
-  // the list is not followed past it.
-  void* bad = nullptr;
-  void* damaged = nullptr;
 };
 // Marks the blocks free that lie in the heap's own slabs. `keep_empty`: the
-// class is in use, so a slab that runs empty may be kept for it.
+// class is in use, so a slab that runs empty may be kept for it. Reports what
+// is no block, was free already, or has been written to.
 HAK_COLD void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
                                Returning* returning);
 // Is it marked free? (Not: in a cache, or on its way back.)

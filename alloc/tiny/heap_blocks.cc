@@ -264,15 +264,16 @@ bool CollectLocked(SlabDescriptor* slab) {
 namespace {
 
 // A block of the slab, `offset` bytes into it, is free from now on.
-HAK_INLINE ReturnError MarkFree(SlabDescriptor* slab, size_t offset) {
+// False: it is none, or was free already.
+HAK_INLINE bool MarkFree(SlabDescriptor* slab, size_t offset) {
   const unsigned index = IndexAt(slab, offset);
-  if (HAK_UNLIKELY(index >= slab->capacity)) return ReturnError::kNotABlock;
+  if (HAK_UNLIKELY(index >= slab->capacity)) return false;
   uint64_t& word = FreeBits(slab)[index / 64];
   const uint64_t bit = uint64_t{1} << (index % 64);
-  if (HAK_UNLIKELY((word & bit) != 0)) return ReturnError::kAlreadyFree;
+  if (HAK_UNLIKELY((word & bit) != 0)) return false;
   word |= bit;
   if (index / 64 < slab->scan) slab->scan = static_cast<uint8_t>(index / 64);
-  return ReturnError::kNone;
+  return true;
 }
 
 }  // namespace
@@ -287,7 +288,7 @@ void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
     }
     const uintptr_t offset =
         AddressOf(static_cast<char*>(block)) - SlabBase(slab);
-    if (offset >= kSlabBytes || MarkFree(slab, offset) != ReturnError::kNone) {
+    if (offset >= kSlabBytes || !MarkFree(slab, offset)) {
       platform::Die("double free found in a slab");
     }
     block = next;
@@ -339,8 +340,7 @@ void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
     const size_t index = offset >> superslab::kSlabShift;
     // Nothing is followed before it is known to lead to a slab.
     if (HAK_UNLIKELY(index >= limit || superslab::MapByte(index) != live)) {
-      returning->damaged = list;
-      break;
+      ReportDamagedFreeBlock(list);
     }
     // Opaque: else its address is computed again for every field.
     SlabDescriptor* const slab = At<SlabDescriptor>(platform::Opaque(
@@ -350,21 +350,14 @@ void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
     // As many as follow in this slab.
     unsigned run = 0;
     do {
-      if (HAK_UNLIKELY(LoadHeader(list) != free)) {
-        returning->damaged = list;
-        count = 1;  // the list ends here
-        continue;
-      }
+      if (HAK_UNLIKELY(LoadHeader(list) != free)) ReportDamagedFreeBlock(list);
       void* const next = LoadLink(list);
       if (HAK_UNLIKELY(!mine)) {
         StoreLink(list, returning->others);
         returning->others = list;
         ++returning->others_count;
-      } else if (HAK_UNLIKELY(MarkFree(slab, offset % kSlabBytes) !=
-                              ReturnError::kNone)) {
-        returning->bad = list;
-        count = 1;  // the list ends here
-        continue;
+      } else if (HAK_UNLIKELY(!MarkFree(slab, offset % kSlabBytes))) {
+        ReportBadPointer(list, "free");
       } else {
         ++run;
       }

@@ -1,6 +1,5 @@
 // Box:   tiny.   Uses: superslab, platform.   Must not know: wrap, large.
-// Holds: what is said of a small block before an abort. Holds no lock: handlers
-//        of SIGABRT may allocate.
+// Holds: what is said of a small block before an abort.
 // Locks: none.   Read next: alloc/wrap/entry_points.cc
 
 #include "alloc/tiny/report.h"
@@ -47,8 +46,7 @@ void ReportBadPointer(void* pointer, const char* what) {
     PutClass(line, c).Text(")");
   } else if (LoadHeader(pointer) == FreeToken(c) ||
              IsMarkedFree(slab, address)) {
-    line.Misuse(what, pointer, true).Text(what[0] == 'f' ? "" : "freed, ");
-    PutClass(line, c).Text(")");
+    PutClass(line.Misuse(what, pointer, true), c).Text(")");
   } else {
     line.Text("hakmem: damaged header before ").Pointer(pointer).Text(" (");
     PutClass(line, c).Text("): the block before it, at ");

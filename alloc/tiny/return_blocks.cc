@@ -106,12 +106,6 @@ void* ReturnBlocks(Heap* heap, unsigned size_class, void* list, unsigned count,
     PublishUsedLocked(*heap);
     sweep = SweepIsDueLocked(*heap);
   }
-  if (HAK_UNLIKELY(returning.bad != nullptr)) {
-    ReportBadPointer(returning.bad, "free");
-  }
-  if (HAK_UNLIKELY(returning.damaged != nullptr)) {
-    ReportDamagedFreeBlock(returning.damaged);
-  }
   (void)ReturnRemote(returning.others, returning.others_count, heap);
   if (sweep) (void)SweepHeap(*heap);
   return returning.list;

@@ -33,7 +33,7 @@ constexpr size_t kAgainBytes = kVariant.armour ? 0 : size_t{512} << 10;
 // A thread that begins with a free can do without a slab of its own.
 constexpr uint16_t kMinLimit = 4;
 
-// By class: how many blocks that is.
+// How many blocks of each class kBinBytes are.
 struct Limits {
   uint16_t usual[kClasses];
 };
@@ -50,7 +50,7 @@ constexpr Limits MakeLimits() {
 constexpr Limits kLimits = MakeLimits();
 static_assert(kBinBlocks * kMostTimes <= UINT16_MAX);  // BinPolicy::limit
 
-unsigned MaxLimit(unsigned c) { return kLimits.usual[c]; }
+uint16_t MaxLimit(unsigned c) { return kLimits.usual[c]; }
 
 unsigned Least(unsigned a, unsigned b) { return a < b ? a : b; }
 unsigned Most(unsigned a, unsigned b) { return a > b ? a : b; }
@@ -77,7 +77,7 @@ unsigned OutOf(const SlabDescriptor* slab) {
 unsigned IdleFloor(unsigned c) {
   size_t floor = superslab::Read(superslab::g_budget.live) >> 19;
   if (const Heap* heap = t_cache.heap) {
-    // A page pinned for every page that is alive in blocks of this class.
+    // A page pinned for every page that is out in blocks of this class.
     const size_t pages = (heap->counts[c].used * size_t{kStride[c]}) >> 12;
     if (pages > floor) floor = pages;
   }
@@ -129,7 +129,7 @@ bool RaiseLimit(unsigned c, BinPolicy& policy, unsigned now) {
     // What there is of a pool is for all threads.
     if (bytes > kAgainBytes || !IsRecent(policy, now) ||
         superslab::WindowIsFixed()) {
-      policy.again = kLimits.usual[c];
+      policy.again = MaxLimit(c);
       return false;
     }
   }

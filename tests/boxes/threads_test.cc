@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "alloc/base/lock.h"
 #include "alloc/large/large.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/slab_pool.h"
@@ -17,6 +18,7 @@
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/small.h"
 #include "gtest/gtest.h"
+#include "platform/die.h"
 #include "platform/page_source_fake.h"
 #include "tests/boxes/front.h"
 
@@ -287,6 +289,19 @@ void PoolIsShared() {
   EXPECT_EQ(superslab::g_window.mapped.load(), 0u);
 }
 
+// Who ends the process passes the locks that it holds: its handlers allocate.
+void WhoDiesWaitsForNobody() {
+  static Lock lock{"test"};
+  lock.Acquire();
+  platform::t_dying = true;
+  lock.Acquire();
+  lock.Release();
+  EXPECT_TRUE(lock.TryAcquire());
+}
+
+TEST(Threads, WhoDiesWaitsForNobody) {
+  EXPECT_EQ(InChild(WhoDiesWaitsForNobody, 5), 0);
+}
 TEST(Threads, PoolIsShared) { EXPECT_EQ(InChild(PoolIsShared), 0); }
 TEST(Threads, BlocksWander) { EXPECT_EQ(InChild(BlocksWander), 0); }
 TEST(Threads, ProducersEnd) { EXPECT_EQ(InChild(ProducersEnd), 0); }
