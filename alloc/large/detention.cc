@@ -22,15 +22,20 @@ namespace {
 // Each guard splits a mapping in two, of which the kernel allows 65,530.
 constexpr size_t kMaxGuards = 4096;
 
-// Frees until a span leaves quarantine again.
+// Frees until a span leaves quarantine again; one of a MiB or more, of which a
+// few would be all that a program may have idle, sooner.
 constexpr unsigned kPlaces = 8;
+constexpr unsigned kLongPlaces = 2;
+constexpr uint32_t kLongUnits = (1u << 20) >> kUnitShift;
+template <unsigned kCount>
 struct Ring {
-  std::atomic<Unit> places[kPlaces] = {};
+  std::atomic<Unit> places[kCount] = {};
   std::atomic<unsigned> turn{0};
 };
 struct State {
-  Ring guarded;
-  Ring plain;
+  Ring<kPlaces> guarded;
+  Ring<kLongPlaces> long_guarded;
+  Ring<kPlaces> plain;
   Parked parked_guarded;
   Parked parked_plain;
   // Of pages that freed spans kept, in quarantine or parked.
@@ -65,10 +70,32 @@ void Forget(size_t bytes) {
   superslab::TakeFrom(g_state.detained_bytes, bytes);
 }
 
+// What freed spans keep is dirty like any other, and is not alive. How much of
+// both must be given back, if spans of `more` bytes are freed and kept?
+size_t KeptTooMuch(size_t more) {
+  using superslab::Read;
+  const size_t all = Read(superslab::g_budget.live);
+  const size_t detained = Read(g_state.detained_bytes) + more;
+  return superslab::TooMuch(
+      Read(superslab::g_budget.dirty) + Read(g_state.kept_bytes) + more,
+      all > detained ? all - detained : 0);
+}
+
+// The pages of a span and the one in front, which may be there as well: it was
+// written to when it was another span's.
+Pages AllPagesOf(Unit unit, SpanTag tag) {
+  Pages pages = PagesOf(unit, tag);
+  if ((AroundOf(unit) & kUnitInFront) != 0) {
+    pages.start = static_cast<char*>(pages.start) - kUnitBytes;
+    pages.bytes += kUnitBytes;
+  }
+  return pages;
+}
+
 // What a detained span has kept.
 void GivePagesBack(Unit unit) {
   const SpanTag tag = ReadTag(unit);
-  const Pages pages = PagesOf(unit, tag);
+  const Pages pages = AllPagesOf(unit, tag);
   if ((AroundOf(unit) & kPagesKept) == 0 ||
       !platform::Decommit(pages.start, pages.bytes)) {
     return;
@@ -82,14 +109,10 @@ void Leave(Unit unit) {
   const SpanTag tag = ReadTag(unit);
   const size_t bytes = size_t{tag.units} << kUnitShift;
   const bool guarded = IsGuarded(unit);
-  GivePagesBack(unit);
+  if (KeptTooMuch(0) != 0) GivePagesBack(unit);
   const bool touched = (AroundOf(unit) & (kPagesKept | kOpen)) != 0;
   if (guarded) {
-    Pages pages = PagesOf(unit, tag);
-    if ((AroundOf(unit) & kUnitInFront) != 0) {
-      pages.start = static_cast<char*>(pages.start) - kUnitBytes;
-      pages.bytes += kUnitBytes;
-    }
+    const Pages pages = AllPagesOf(unit, tag);
     // Memory that can be written to counts for RLIMIT_DATA: at the limit the
     // window gives up what it can, and it is tried again when memory is out.
     if (!platform::Permit(pages.start, pages.bytes) &&
@@ -127,38 +150,25 @@ void Park(Unit unit) {
   if (const Unit out = parked.Put(unit, tag.units)) Leave(out);
 }
 
-void Enter(Ring& ring, Unit unit, SpanTag tag) {
+template <unsigned kCount>
+void Enter(Ring<kCount>& ring, Unit unit, SpanTag tag) {
   superslab::AddTo(g_state.detained_spans, 1);
   superslab::AddTo(g_state.detained_bytes, size_t{tag.units} << kUnitShift);
   // relaxed: a place to use.
   const unsigned turn = ring.turn.fetch_add(1, std::memory_order_relaxed);
   // acq_rel: whoever takes the span out sees what was done to it here.
   const Unit out =
-      ring.places[turn % kPlaces].exchange(unit, std::memory_order_acq_rel);
+      ring.places[turn % kCount].exchange(unit, std::memory_order_acq_rel);
   if (out != 0) Park(out);
 }
 
-void Empty(Ring& ring) {
+template <unsigned kCount>
+void Empty(Ring<kCount>& ring) {
   for (std::atomic<Unit>& place : ring.places) {
     // acq_rel: as in Enter.
     const Unit out = place.exchange(0, std::memory_order_acq_rel);
     if (out != 0) Leave(out);
   }
-}
-
-// What freed spans keep counts against the bound of all dirty memory, which
-// goes with what is alive and not detained.
-bool KeepsTooMuch(size_t more) {
-  const size_t all = superslab::Read(superslab::g_budget.live);
-  const size_t detained = superslab::Read(g_state.detained_bytes) + more;
-  const size_t live = all > detained ? all - detained : 0;
-  const size_t least = superslab::Read(superslab::g_min_dirty);
-  const size_t slack = superslab::Slack();
-  const size_t bound = (live / 8 > least ? live / 8 : least) +
-                       (live / 2 < slack ? live / 2 : slack);
-  return superslab::Read(g_state.kept_bytes) +
-             superslab::Read(superslab::g_budget.dirty) + more >
-         bound;
 }
 
 // Are most of its pages there? The kernel would say, but filters of system
@@ -177,20 +187,15 @@ bool IsResident(uintptr_t start, size_t bytes) {
 // Zeroing pages costs less than giving them back and finding others, if they
 // are there.
 bool KeepsPages(uintptr_t start, size_t used, size_t bytes) {
-  if (KeepsTooMuch(bytes) || !IsResident(start, used)) return false;
+  if (KeptTooMuch(bytes) != 0 || !IsResident(start, used)) return false;
   superslab::AddTo(g_state.kept_bytes, bytes);
   return true;
 }
 
-// Less is alive than when they were kept.
-void KeepLess() {
-  while (KeepsTooMuch(0)) {
-    const Unit unit = g_state.parked_guarded.TakeAny();
-    if (unit == 0) break;
-    Leave(unit);
-  }
-  for (std::atomic<Unit>& place : g_state.guarded.places) {
-    if (!KeepsTooMuch(0)) return;
+template <unsigned kCount>
+void KeepLessIn(Ring<kCount>& ring) {
+  for (std::atomic<Unit>& place : ring.places) {
+    if (KeptTooMuch(0) == 0) return;
     // acq_rel, both: as in Enter.
     const Unit unit = place.exchange(0, std::memory_order_acq_rel);
     if (unit == 0) continue;
@@ -200,9 +205,25 @@ void KeepLess() {
   }
 }
 
+// Less is alive than when they were kept.
+void KeepLess() {
+  const size_t excess = KeptTooMuch(0);
+  if (excess == 0) return;
+  const size_t dirty = superslab::Read(superslab::g_budget.dirty);
+  superslab::Purge(dirty > excess ? dirty - excess : 0, 1);
+  while (KeptTooMuch(0) != 0) {
+    const Unit unit = g_state.parked_guarded.TakeAny();
+    if (unit == 0) break;
+    Leave(unit);
+  }
+  KeepLessIn(g_state.guarded);
+  KeepLessIn(g_state.long_guarded);
+}
+
 // Takes the pages of a guarded span away from everybody.
 void Bury(Unit unit, SpanTag tag) {
   const Pages pages = PagesOf(unit, tag);
+  const Pages all = AllPagesOf(unit, tag);
   const uintptr_t start = UnitAddress(unit);
   const uintptr_t end = EndOf(unit, tag);
   const uintptr_t first = AddressOf(static_cast<char*>(pages.start));
@@ -212,7 +233,7 @@ void Bury(Unit unit, SpanTag tag) {
   if (KeepsPages(first, end - first, bytes)) {
     ZeroRange(pages.start, end - first);
     AroundOf(unit) |= kPagesKept;
-  } else if (!platform::Decommit(pages.start, pages.bytes)) {
+  } else if (!platform::Decommit(all.start, all.bytes)) {
     ZeroRange(pages.start, end - first);
   } else {
     superslab::NotePurged(end - first);
@@ -237,8 +258,12 @@ bool TakeGuard(Unit unit, SpanTag tag) {
 void Detain(Unit unit, SpanTag tag) {
   if (IsGuarded(unit)) {
     Bury(unit, tag);
-    Enter(g_state.guarded, unit, tag);
-    if (HAK_UNLIKELY(superslab::Read(g_state.kept_bytes) != 0)) KeepLess();
+    if (tag.units < kLongUnits) {
+      Enter(g_state.guarded, unit, tag);
+    } else {
+      Enter(g_state.long_guarded, unit, tag);
+    }
+    KeepLess();
   } else {
     ZeroContent(unit, tag);
     Enter(g_state.plain, unit, tag);
@@ -283,6 +308,7 @@ void ReportWriteAfterFree(uintptr_t start) {
 
 void EmptyQuarantine() {
   Empty(g_state.guarded);
+  Empty(g_state.long_guarded);
   Empty(g_state.plain);
   while (const Unit out = g_state.parked_guarded.TakeAny()) Leave(out);
   while (const Unit out = g_state.parked_plain.TakeAny()) Leave(out);

@@ -5,6 +5,7 @@
 
 #include "alloc/superslab/budget.h"
 
+#include "alloc/base/variant.h"
 #include "alloc/superslab/slab_pool.h"
 #include "platform/page_source.h"
 
@@ -30,9 +31,11 @@ constexpr uint64_t kLongAgo = uint64_t{1} << 25;
 // down between a tenth and all of its memory.
 constexpr size_t kCollapse = 1;
 constexpr size_t kCollapseAgain = 12;
+// More than so many times: all of it goes, whatever else pays for it.
+constexpr size_t kCrumbs = 16;
 // What is given back at a time, unless it is all that is too much.
 constexpr size_t kMinByTime = size_t{1} << 20;
-// And beyond, so that the next few frees need not purge again.
+// And beyond.
 constexpr size_t kALittle = size_t{256} << 10;
 constexpr size_t kMinMaxSlack = size_t{1} << 20;
 
@@ -85,9 +88,7 @@ bool Collapsed(size_t live, size_t idle) {
 }
 
 // How much may stay dirty, if only growth pays.
-size_t MostInHaste(size_t bound) {
-  const size_t dirty = Read(g_budget.dirty);
-  const size_t live = Read(g_budget.live);
+size_t MostInHaste(size_t bound, size_t dirty, size_t live) {
   const size_t peak = Read(g_budget.peak);
   if (!Collapsed(live, Less(dirty, bound))) return bound + peak;
   const size_t rest = Less(dirty, Read(g_budget.grown));
@@ -95,14 +96,18 @@ size_t MostInHaste(size_t bound) {
 }
 
 // How much may stay dirty now, of more than `bound`.
-size_t MostDirty(size_t bound) {
-  const size_t dirty = Read(g_budget.dirty);
+size_t MostDirty(size_t bound, size_t dirty, size_t live) {
   const size_t excess = Less(dirty, bound);
   const size_t allowance = TimeAllowance();
-  const size_t hasty = MostInHaste(bound);
+  const size_t hasty = MostInHaste(bound, dirty, live);
   if (allowance < excess && allowance < kMinByTime) return hasty;
   const size_t by_time = dirty - (allowance < excess ? allowance : excess);
   return by_time < hasty ? by_time : hasty;
+}
+
+// What a purge leaves, so that the next few frees need not purge again.
+size_t ALittleLess(size_t most, size_t bound) {
+  return most - (bound < 4 * kALittle ? bound / 4 : kALittle);
 }
 
 }  // namespace
@@ -153,7 +158,10 @@ void NotePurged(size_t bytes) {
   const size_t allowed = AtLeastZero(g_budget.saved.load(kRelaxed));
   const size_t rest = Less(bytes, allowed);
   const size_t paid = TakeUpTo(g_budget.grown, rest);
-  g_budget.saved.fetch_sub(static_cast<int64_t>(bytes - paid), kRelaxed);
+  size_t due = bytes - paid;
+  // What hardened must give back, whatever pays for it, leaves no debt.
+  if (kVariant.armour && due > allowed) due = allowed;
+  g_budget.saved.fetch_sub(static_cast<int64_t>(due), kRelaxed);
   // What was given back in haste is no measure of what the program needs.
   if (rest != 0) return;
   const size_t peak = Less(Read(g_budget.peak), bytes);
@@ -177,12 +185,24 @@ void PurgeToBound() {
   size_t before;
   do {
     const size_t bound = DirtyBound();
-    const size_t most = MostDirty(bound);
-    if (Read(g_budget.dirty) <= most) return;
+    const size_t dirty = Read(g_budget.dirty);
+    const size_t most = MostDirty(bound, dirty, Read(g_budget.live));
+    if (dirty <= most) return;
     before = Read(g_budget.purged);
-    Purge(most - (bound < 4 * kALittle ? bound / 4 : kALittle), 1);
+    Purge(ALittleLess(most, bound), 1);
     // Others may have freed meanwhile and left the purge to us.
   } while (Read(g_budget.purged) != before);
+}
+
+size_t TooMuch(size_t dirty, size_t live) {
+  if constexpr (kVariant.armour) {
+    const size_t bound = BaseBound(live);
+    if (dirty <= bound) return 0;
+    const size_t paid = MostDirty(bound, dirty, live);
+    const size_t most = dirty / kCrumbs > live ? bound : paid;
+    return dirty > most ? dirty - ALittleLess(most, bound) : 0;
+  }
+  return 0;
 }
 
 void PurgeForGrowth() {

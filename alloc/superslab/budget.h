@@ -81,8 +81,8 @@ inline size_t Slack() {
 }
 
 // What may stay dirty, as long as giving back costs next to nothing.
-inline size_t BaseBound() {
-  const size_t share = Read(g_budget.live) / 8;
+inline size_t BaseBound(size_t live = Read(g_budget.live)) {
+  const size_t share = live / 8;
   const size_t least = Read(g_min_dirty);
   return share > least ? share : least;
 }
@@ -116,6 +116,11 @@ HAK_COLD void PurgeToBound();
 inline void PurgeIfOverBudget() {
   if (HAK_UNLIKELY(OverBudget())) PurgeToBound();
 }
+
+// The same rule for who has other dirty memory as well: how much of `dirty` is
+// to be given back, if `live` is alive. Where next to nothing is all of it is,
+// whatever pays for it. Hardened only; else 0.
+[[nodiscard]] size_t TooMuch(size_t dirty, size_t live);
 
 // Clean pages were just taken. More memory than ever was live is not needed:
 // for what is taken beyond it, what lies idle is given back.
