@@ -4,6 +4,7 @@
 // Read next: system_test.c
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "tests/support.h"
@@ -172,6 +173,33 @@ static void TestLarge(void) {
   if (OnHakmem()) CHECK_LE(ResidentBytes(), start + MIB);
 }
 
+static long Faults(void) {
+  struct rusage usage;
+  CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+  return usage.ru_minflt;
+}
+
+// Half of the large blocks go and come back, at once: their pages stay, in
+// quarantine as well, but for what time pays for.
+static void TestUpAndDown(void) {
+  enum { kBlocks = 16, kRounds = 64, kPages = 256 };
+  unsigned char* blocks[kBlocks] = {NULL};
+  long before = 0;
+  for (size_t round = 0; round < kRounds; ++round) {
+    if (round == 1) before = Faults();
+    for (size_t i = round % 2; i < kBlocks; i += 2) free(blocks[i]);
+    for (size_t i = round % 2; i < kBlocks; i += 2) {
+      blocks[i] = (unsigned char*)Escape(malloc(MIB));
+      CHECK(blocks[i] != NULL);
+      memset(blocks[i], 1, MIB);
+    }
+  }
+  const long faults = Faults() - before;
+  printf("half up and down: %ld page faults\n", faults);
+  if (OnHakmem()) CHECK_LE(faults, kRounds * kBlocks / 2 * kPages / 2);
+  for (size_t i = 0; i < kBlocks; ++i) free(blocks[i]);
+}
+
 // A dead thread's memory, freed by others block by block, returns as well.
 static void* AllocateAndDie(void* table) {
   unsigned char** blocks = (unsigned char**)table;
@@ -218,5 +246,6 @@ int main(void) {
   TestLarge();
   Sleep(50);
   TestDeadHeap();
+  TestUpAndDown();
   return CheckReport("memory_test");
 }
