@@ -27,15 +27,14 @@ constexpr size_t kMaxGuards = 4096;
 constexpr unsigned kPlaces = 8;
 constexpr unsigned kLongPlaces = 2;
 constexpr uint32_t kLongUnits = (1u << 20) >> kUnitShift;
-template <unsigned kCount>
 struct Ring {
-  std::atomic<Unit> places[kCount] = {};
+  std::atomic<Unit> places[kPlaces] = {};  // or the first of them
   std::atomic<unsigned> turn{0};
 };
 struct State {
-  Ring<kPlaces> guarded;
-  Ring<kLongPlaces> long_guarded;
-  Ring<kPlaces> plain;
+  Ring guarded;
+  Ring long_guarded;
+  Ring plain;
   Parked parked_guarded;
   Parked parked_plain;
   // Of pages that freed spans kept, in quarantine or parked.
@@ -104,7 +103,7 @@ void GivePagesBack(Unit unit) {
   ForgetKept(unit, size_t{tag.units} << kUnitShift);
 }
 
-// To the free spans, which have a bound of their own: it takes nothing there.
+// To the free spans, with its pages if they may stay.
 void Leave(Unit unit) {
   const SpanTag tag = ReadTag(unit);
   const size_t bytes = size_t{tag.units} << kUnitShift;
@@ -150,20 +149,18 @@ void Park(Unit unit) {
   if (const Unit out = parked.Put(unit, tag.units)) Leave(out);
 }
 
-template <unsigned kCount>
-void Enter(Ring<kCount>& ring, Unit unit, SpanTag tag) {
+void Enter(Ring& ring, unsigned places, Unit unit, SpanTag tag) {
   superslab::AddTo(g_state.detained_spans, 1);
   superslab::AddTo(g_state.detained_bytes, size_t{tag.units} << kUnitShift);
   // relaxed: a place to use.
   const unsigned turn = ring.turn.fetch_add(1, std::memory_order_relaxed);
   // acq_rel: whoever takes the span out sees what was done to it here.
   const Unit out =
-      ring.places[turn % kCount].exchange(unit, std::memory_order_acq_rel);
+      ring.places[turn % places].exchange(unit, std::memory_order_acq_rel);
   if (out != 0) Park(out);
 }
 
-template <unsigned kCount>
-void Empty(Ring<kCount>& ring) {
+void Empty(Ring& ring) {
   for (std::atomic<Unit>& place : ring.places) {
     // acq_rel: as in Enter.
     const Unit out = place.exchange(0, std::memory_order_acq_rel);
@@ -192,8 +189,7 @@ bool KeepsPages(uintptr_t start, size_t used, size_t bytes) {
   return true;
 }
 
-template <unsigned kCount>
-void KeepLessIn(Ring<kCount>& ring) {
+void KeepLessIn(Ring& ring) {
   for (std::atomic<Unit>& place : ring.places) {
     if (KeptTooMuch(0) == 0) return;
     // acq_rel, both: as in Enter.
@@ -205,7 +201,8 @@ void KeepLessIn(Ring<kCount>& ring) {
   }
 }
 
-// Less is alive than when they were kept.
+// Less may be alive than when they were kept. Free spans first: what is
+// detained finds its guards in place when it is used again.
 void KeepLess() {
   const size_t excess = KeptTooMuch(0);
   if (excess == 0) return;
@@ -259,14 +256,14 @@ void Detain(Unit unit, SpanTag tag) {
   if (IsGuarded(unit)) {
     Bury(unit, tag);
     if (tag.units < kLongUnits) {
-      Enter(g_state.guarded, unit, tag);
+      Enter(g_state.guarded, kPlaces, unit, tag);
     } else {
-      Enter(g_state.long_guarded, unit, tag);
+      Enter(g_state.long_guarded, kLongPlaces, unit, tag);
     }
     KeepLess();
   } else {
     ZeroContent(unit, tag);
-    Enter(g_state.plain, unit, tag);
+    Enter(g_state.plain, kPlaces, unit, tag);
   }
 }
 

@@ -31,11 +31,12 @@ constexpr uint64_t kLongAgo = uint64_t{1} << 25;
 // down between a tenth and all of its memory.
 constexpr size_t kCollapse = 1;
 constexpr size_t kCollapseAgain = 12;
-// More than so many times: all of it goes, whatever else pays for it.
+// Hardened: more than so many times, and all of it goes. What quarantine gave
+// back one by one has spent the growth that would pay for it.
 constexpr size_t kCrumbs = 16;
 // What is given back at a time, unless it is all that is too much.
 constexpr size_t kMinByTime = size_t{1} << 20;
-// And beyond.
+// And beyond, so that the next few frees need not purge again.
 constexpr size_t kALittle = size_t{256} << 10;
 constexpr size_t kMinMaxSlack = size_t{1} << 20;
 
@@ -105,7 +106,7 @@ size_t MostDirty(size_t bound, size_t dirty, size_t live) {
   return by_time < hasty ? by_time : hasty;
 }
 
-// What a purge leaves, so that the next few frees need not purge again.
+// What a purge leaves, of what would have been too much.
 size_t ALittleLess(size_t most, size_t bound) {
   return most - (bound < 4 * kALittle ? bound / 4 : kALittle);
 }
@@ -195,6 +196,7 @@ void PurgeToBound() {
 }
 
 size_t TooMuch(size_t dirty, size_t live) {
+  // Else release had MostDirty twice, or out of line, for nobody.
   if constexpr (kVariant.armour) {
     const size_t bound = BaseBound(live);
     if (dirty <= bound) return 0;

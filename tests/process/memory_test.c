@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "tests/support.h"
@@ -200,6 +201,37 @@ static void TestUpAndDown(void) {
   for (size_t i = 0; i < kBlocks; ++i) free(blocks[i]);
 }
 
+static bool IsResident(unsigned char* page) {
+  unsigned char resident = 0;
+  CHECK_EQ(mincore(page, 1, &resident), 0);
+  return (resident & 1) != 0;
+}
+
+// Hardened: the guard in front of a block may lie on a page that was another
+// block's. It goes when the block's pages go.
+static void TestPageInFront(void) {
+  enum { kBlocks = 64, kBytes = 60000, kPage = 4096 };
+  if (!OnHardened() || sysconf(_SC_PAGESIZE) != kPage) return;
+  // As long as so much is alive a few MiB may be idle.
+  void* live = Escape(malloc(30 * MIB));
+  unsigned char* blocks[kBlocks];
+  for (size_t i = 0; i < kBlocks; ++i) {
+    blocks[i] = (unsigned char*)Escape(malloc(kBytes));
+    CHECK(blocks[i] != NULL);
+    memset(blocks[i], 1, kBytes);
+  }
+  // More than quarantine holds: the others lie side by side and are written.
+  for (size_t i = 0; i < kBlocks; ++i) free(blocks[i]);
+  unsigned char* block = (unsigned char*)Escape(malloc(MIB + MIB * 3 / 4));
+  CHECK(live != NULL && block != NULL);
+  memset(block, 1, MIB);
+  unsigned char* front = block - (uintptr_t)block % kPage - kPage;
+  CHECK(IsResident(front));
+  free(block);
+  free(live);
+  CHECK(!IsResident(front));
+}
+
 // A dead thread's memory, freed by others block by block, returns as well.
 static void* AllocateAndDie(void* table) {
   unsigned char** blocks = (unsigned char**)table;
@@ -235,6 +267,14 @@ int main(void) {
     CHECK(Escape(malloc(1)) != NULL);
     return CheckReport("memory_test (skipped under qemu)");
   }
+  // In a heap in which nothing else was free.
+  const pid_t child = fork();
+  if (child == 0) {
+    TestPageInFront();
+    _exit(0);
+  }
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
   TestBurst(0, 0);
   Sleep(50);
   TestBurst(16, 150);
