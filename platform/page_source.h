@@ -40,10 +40,6 @@ bool DecommitLazily(void* address, size_t bytes);
 // Asks for small pages, so that a purge is not undone behind our back, or for
 // huge ones, if the configuration says so.
 void PreferPages(void* address, size_t bytes);
-// Brings in all of it, which is one huge page, by a single fault, and asks for
-// small pages again: what is given back of it later stays given back. False:
-// the kernel has no huge pages. True: it may have brought in less.
-bool FaultInHuge(void* address, size_t bytes);
 // Takes all access away, or gives reading and writing back. False: the access
 // is unchanged (no mapping left to split one).
 bool Forbid(void* address, size_t bytes);
@@ -111,11 +107,6 @@ HAK_NOINLINE inline void CheckPages(const void* address, size_t bytes) {
 inline void PreferPages(void* address, size_t bytes) {
   CheckPages(address, bytes);
   source::PreferPages(address, bytes);
-}
-
-[[nodiscard]] inline bool FaultInHuge(void* address, size_t bytes) {
-  CheckPages(address, bytes);
-  return source::FaultInHuge(address, bytes);
 }
 
 [[nodiscard]] inline bool Forbid(void* address, size_t bytes) {

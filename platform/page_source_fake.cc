@@ -103,12 +103,6 @@ bool DecommitLazily(void* address, size_t bytes) {
 
 void PreferPages(void*, size_t) { (void)Fails(false); }
 
-bool FaultInHuge(void*, size_t) {
-  if (Fails(false)) return false;
-  ++counts.huge_faults;
-  return true;
-}
-
 bool Forbid(void* address, size_t bytes) {
   return !Fails() && mprotect(address, bytes, PROT_NONE) == 0;
 }

@@ -44,7 +44,6 @@ struct Counts {
   std::atomic<uint64_t> missed_hints{0};
   std::atomic<uint64_t> unmaps{0};
   std::atomic<uint64_t> decommits{0};
-  std::atomic<uint64_t> huge_faults{0};
   std::atomic<uint64_t> decommitted_bytes{0};
   std::atomic<int64_t> mapped_bytes{0};  // Map and Reserve, less Unmap
 };

@@ -65,13 +65,6 @@ void PreferPages(void* address, size_t bytes) {
                hak_config.thp == 1 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
-bool FaultInHuge(void* address, size_t bytes) {
-  if (!Advise(address, bytes, MADV_HUGEPAGE)) return false;
-  *static_cast<volatile char*>(address) = 0;
-  (void)Advise(address, bytes, MADV_NOHUGEPAGE);
-  return true;
-}
-
 bool Forbid(void* address, size_t bytes) {
   return Syscall(SYS_mprotect, reinterpret_cast<long>(address),
                  static_cast<long>(bytes), PROT_NONE) == 0;

@@ -8,7 +8,6 @@
 #include "alloc/base/variant.h"
 #include "alloc/large/span_heap.h"
 #include "alloc/superslab/budget.h"
-#include "alloc/superslab/huge_page.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/slab_pool.h"
 
@@ -42,35 +41,26 @@ bool PrepareMeta(size_t first, size_t count) {
   return true;
 }
 
-superslab::Growth Claim(size_t units) {
-  if (units <= kUnitsPerSuper) {
-    return superslab::ClaimGrowth(units < kUnitsPerSuper);
-  }
-  const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
-  return {superslab::ClaimSupers(count), count, false};
-}
-
 bool MapSupers(size_t units) {
-  superslab::Growth growth;
+  const size_t count = (units + kUnitsPerSuper - 1) / kUnitsPerSuper;
+  size_t first;
   for (int tries = 0;; ++tries) {
     // All there was may have gone into the memory that it should describe.
     if (tries == 2 ||
         (tries == 1 && !superslab::ReserveMetadata(sizeof(SpanMeta)))) {
       return false;
     }
-    growth = Claim(units);
-    if (growth.first == kNoSuper) return false;
-    if (PrepareMeta(growth.first, growth.count)) break;
-    (void)superslab::UnclaimSupers(growth.first, growth.count);
+    first = units < kUnitsPerSuper ? superslab::ClaimSuperOrPart()
+                                   : superslab::ClaimSupers(count);
+    if (first == kNoSuper) return false;
+    if (PrepareMeta(first, count)) break;
+    (void)superslab::UnclaimSupers(first, count);
   }
-  const auto [first, count, resident] = growth;
   const size_t absent =
       kSlabsPerSuper - superslab::MappedSlabs(first + count - 1);
   const size_t slabs = count * kSlabsPerSuper - absent;
   // A part that is said to be dirty goes as a whole when memory is out again.
-  const SpanState state =
-      absent == 0 && !resident ? SpanState::kClean : SpanState::kDirty;
-  if (resident) superslab::NoteCleanTaken(count * superslab::kSuperBytes);
+  const SpanState state = absent == 0 ? SpanState::kClean : SpanState::kDirty;
   // For slabs, once there is nothing but spans that they could come from.
   if (!kVariant.guards && absent == 0) {
     (void)superslab::ReserveMetadata(sizeof(superslab::SuperMeta));

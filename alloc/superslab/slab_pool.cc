@@ -10,7 +10,6 @@
 #include "alloc/base/pointers.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/guard_slab.h"
-#include "alloc/superslab/huge_page.h"
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/super_word.h"
 #include "alloc/superslab/window.h"
@@ -121,9 +120,9 @@ SuperMeta* PrepareMeta(size_t super_index) {
   return meta;
 }
 
-// Puts a SuperSlab's slabs into the pool, but for the mask `taken`. False: no
-// memory for their descriptors.
-bool OpenSuper(size_t index, bool resident, uint16_t taken) {
+// Puts a SuperSlab's slabs into the pool, but for the first. False: no memory
+// for their descriptors.
+bool OpenSuper(size_t index) {
   SuperMeta* meta = PrepareMeta(index);
   if (meta == nullptr) return false;
   const unsigned mapped = MappedSlabs(index);
@@ -134,15 +133,9 @@ bool OpenSuper(size_t index, bool resident, uint16_t taken) {
   // relaxed: published by the release below.
   meta->mixed.store(0, std::memory_order_relaxed);
   SuperWord word = SuperWord::AllClean();
-  if (resident) {
-    word.clean = 0;
-    for (SlabRecord& record : meta->slabs) record.descriptor.clean_pages = 0;
-    AddTo(g_budget.dirty, kSuperBytes);
-    NoteCleanTaken(kSuperBytes);
-  }
   // relaxed: nobody else changes the word while no slab is in the pool.
   word.tag = SuperWord::Unpack(meta->word.load(std::memory_order_relaxed)).tag;
-  taken = static_cast<uint16_t>(taken | guards);
+  const auto taken = static_cast<uint16_t>(1 | guards);
   // release: pairs with the acquire in TakeFromSuper.
   meta->word.store(word.Take(taken).Pack(), std::memory_order_release);
   // release: pairs with the acquire in MetaOf and Descriptor.
@@ -158,17 +151,10 @@ SlabDescriptor* MapSuper() {
   for (int tries = 0; tries < 2; ++tries) {
     // All there was may have gone into the memory that it should describe.
     if (tries == 1 && !ReserveMetadata(sizeof(SuperMeta))) break;
-    const Growth growth = ClaimGrowth(true);
-    const size_t index = growth.first;
+    const size_t index = ClaimSuperOrPart();
     if (index == kNoSuper) break;
-    bool opened = false;
-    for (size_t i = growth.count; i-- > 0;) {
-      opened = OpenSuper(index + i, growth.resident, i == 0 ? 1 : 0);
-      if (!opened) (void)UnclaimSupers(index + i, 1);
-    }
-    if (opened) return &MetaOf(index)->slabs[0].descriptor;
-    // Of the other one.
-    if (SlabDescriptor* slab = TakeFromPool()) return slab;
+    if (OpenSuper(index)) return &MetaOf(index)->slabs[0].descriptor;
+    (void)UnclaimSupers(index, 1);
   }
   return nullptr;
 }

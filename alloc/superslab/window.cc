@@ -308,7 +308,8 @@ unsigned MappedSlabs(size_t super_index) {
   return slabs;
 }
 
-size_t ClaimPart() {
+size_t ClaimSuperOrPart() {
+  if (const size_t whole = ClaimSupers(1); whole != kNoSuper) return whole;
   // As in ClaimCharged.
   if constexpr (kVariant.guards) return kNoSuper;
   if (!HintsWork() || !Charge(kSuperBytes)) return kNoSuper;

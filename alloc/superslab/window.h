@@ -127,15 +127,15 @@ void Uncharge(size_t bytes);
 // caller holds no lock. Thread-safe.
 [[nodiscard]] size_t ClaimSupers(size_t count);
 
-// The same where there is no memory for a SuperSlab: one of which only the
-// first slabs are mapped, as many as there is memory for. Of the others the
-// slab map says kAbsent.
-[[nodiscard]] size_t ClaimPart();
+// The same for one SuperSlab; where there is no memory for it only the first
+// slabs are mapped, as many as there is memory for. Of the others the slab map
+// says kAbsent.
+[[nodiscard]] size_t ClaimSuperOrPart();
 // Slabs of a claimed SuperSlab that are mapped.
 unsigned MappedSlabs(size_t super_index);
 
-// Unmaps what ClaimSupers or ClaimPart gave, or a part of it. False: it is
-// still mapped and claimed (the kernel refuses, or it would be a hole too
+// Unmaps what ClaimSupers or ClaimSuperOrPart gave, or a part of it. False: it
+// is still mapped and claimed (the kernel refuses, or it would be a hole too
 // many). The slab map must say kReleased or kNeverOurs of it by now, but for
 // what is absent.
 [[nodiscard]] bool UnclaimSupers(size_t first, size_t count);

@@ -257,9 +257,8 @@ struct hak_config {
   // Hardened ignores it, since what it gives back has to be zero.
   unsigned char lazy_free;
   // 1: asks for huge pages (MADV_HUGEPAGE), everywhere and for good; what was
-  // given back may then come back with them. 0: where a heap of 32 MiB or more
-  // grows by blocks of up to 1 MiB, one fault brings in 2 MiB, and small pages
-  // are asked for from then on. 2: none at all.
+  // given back may then come back with them. Otherwise small pages are asked
+  // for.
   unsigned char thp;
 };
 extern const struct hak_config hak_config __attribute__((visibility("hidden")));

@@ -201,51 +201,6 @@ void ReturnIsPaidFor() {
   EXPECT_LE(Read(g_budget.dirty), DirtyBound());
 }
 
-// A large heap grows two SuperSlabs at a time, and its books say that they are
-// there. Hardened never does.
-void LargeHeapTakesHugePages() {
-  plan.honours_hints = true;
-  plan.on_call = ExpectNoLocksHeld;
-  std::vector<SlabDescriptor*> slabs;
-  const auto grow = [&slabs](size_t supers) {
-    for (size_t i = 0; i < supers * kSlabsPerSuper; ++i) {
-      slabs.push_back(AcquireSlab());
-      ASSERT_NE(slabs.back(), nullptr);
-    }
-  };
-  AddLive(size_t{31} << 20);
-  grow(3);
-  EXPECT_EQ(counts.huge_faults, 0u);
-  EXPECT_EQ(Read(g_budget.dirty), 0u);
-  AddLive(size_t{1} << 20);
-  // At most one of them ends where a huge page begins.
-  grow(6);
-  const bool huge =
-      !kVariant.armour &&
-      platform::PageSize() * (platform::PageSize() / 8) == 2 * kSuperBytes;
-  if (huge) {
-    EXPECT_GE(counts.huge_faults, 2u);
-    EXPECT_LE(counts.huge_faults, 3u);
-    EXPECT_EQ(slabs.back()->clean_pages, 0u);
-  } else {
-    EXPECT_EQ(counts.huge_faults, 0u);
-    EXPECT_EQ(slabs.back()->clean_pages, AllPages());
-  }
-  std::set<SlabDescriptor*> different(slabs.begin(), slabs.end());
-  EXPECT_EQ(different.size(), slabs.size());
-  // All that the fault brought in is in a slab that is in use or is dirty.
-  size_t resident = 0;
-  for (const SlabDescriptor* slab : slabs) {
-    resident += slab->clean_pages == 0 ? kSlabBytes : 0;
-  }
-  EXPECT_EQ(resident + Read(g_budget.dirty),
-            counts.huge_faults * 2 * kSuperBytes);
-  for (SlabDescriptor* slab : slabs) ReleaseSlab(slab);
-  Purge(0, 0);
-  EXPECT_EQ(Read(g_budget.dirty), 0u);
-  EXPECT_EQ(g_window.mapped.load(), 0u);
-}
-
 void LockedMemoryIsNotClean() {
   SlabDescriptor* slab = AcquireSlab();
   SlabDescriptor* other = AcquireSlab();
@@ -318,10 +273,6 @@ TEST(Superslab, BudgetBoundsDirtyMemory) {
   EXPECT_EQ(InChild(BudgetBoundsDirtyMemory), 0);
 }
 TEST(Superslab, ReturnIsPaidFor) { EXPECT_EQ(InChild(ReturnIsPaidFor), 0); }
-TEST(Superslab, LargeHeapTakesHugePages) {
-  if (!HintsWork()) GTEST_SKIP() << "where it maps is not known";
-  EXPECT_EQ(InChild(LargeHeapTakesHugePages), 0);
-}
 TEST(Superslab, LockedMemoryIsNotClean) {
   EXPECT_EQ(InChild(LockedMemoryIsNotClean), 0);
 }
