@@ -28,7 +28,7 @@ inline constexpr size_t kWindowSupers = kWindowBytes / kSuperBytes;
 inline constexpr size_t kWindowSlabs = kWindowBytes / kSlabBytes;
 
 // What the slab map says of a slab. Negative as int8_t: a Tiny or Pool slab,
-// the byte is the header byte of its live blocks (0xA0 | class, 0xB0 | class).
+// the byte is the header byte of its live blocks (0xA0 + class).
 // The sign is the whole test of the fast path.
 enum SlabKind : int8_t {
   kNeverOurs = 0,

@@ -19,11 +19,15 @@ namespace hakmem::tiny {
 
 struct Heap;
 
+// As many as there are classes, and up to a multiple of 8, since aarch64 then
+// needs no instruction more to reach the array behind.
+inline constexpr unsigned kHeads = (kClasses + 7) / 8 * 8;
+
 struct ThreadCache {
   // By class: free blocks that only this thread sees, last in first out, and
   // how many more are taken before a flush. Two arrays, since both CPUs then
   // address an element in one instruction.
-  void* head[kClasses];
+  void* head[kHeads];
   int32_t room[kClasses];
   Heap* heap;
   size_t peak_live;  // of the process, since this cache was last emptied

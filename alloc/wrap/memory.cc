@@ -30,6 +30,9 @@ namespace {
 using large::Ownership;
 using tiny::kMaxSmall;
 
+// A block that realloc has made so large is a span, which grows where it is.
+constexpr size_t kGrownSpan = kVariant.armour ? kMaxSmall + 1 : 7 << 10;
+
 // No object may be larger, so that pointers into it can be subtracted.
 constexpr size_t kMaxBytes = PTRDIFF_MAX;
 
@@ -110,14 +113,25 @@ void* SmallAligned(size_t alignment, size_t bytes) {
   return tiny::AllocateAligned(alignment, bytes);
 }
 
-// Not inline: here size counts.
+// Not inline: here size counts, and a call does not.
+HAK_NOINLINE void* MallocCall(size_t bytes) { return Malloc(bytes); }
+HAK_NOINLINE void FreeCall(void* pointer) { Free(pointer); }
 HAK_NOINLINE void* AllocateCached(size_t bytes, unsigned most_color) {
   return large::AllocateCached(bytes, most_color);
 }
 
+// A block that is not small, not in hardened.
+HAK_NOINLINE large::Block AllocateSpan(size_t bytes) {
+  if (bytes <= large::kMaxCachedBytes) {
+    void* block = AllocateCached(bytes, large::kMaxColor);
+    if (block != nullptr) return {block, false};
+  }
+  return large::Allocate(bytes, tiny::kUnit);
+}
+
 void* Aligned(size_t alignment, size_t bytes) {
   constexpr size_t kMost = kVariant.armour ? tiny::kMaxArmoured : kMaxSmall;
-  if (alignment <= tiny::kUnit) return Malloc(bytes);
+  if (alignment <= tiny::kUnit) return MallocCall(bytes);
   if (bytes > kMaxBytes - alignment) return OutOfMemory();
   unsigned tries = 0;
   do {
@@ -156,7 +170,7 @@ bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict,
 bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
   if (verdict.zero_size) return false;
   if (!verdict.small) {
-    return bytes > kMaxSmall &&
+    return bytes >= kGrownSpan &&
            large::Resize(pointer, verdict.ownership, bytes);
   }
   size_t usable = tiny::UsableBytes(verdict.size_class);
@@ -200,8 +214,7 @@ HAK_NOINLINE void FreeUncached(void* pointer) {
   const Verdict verdict = Judge(pointer, "free");
   if (verdict.small) {
     // Its slab became known to this thread only now.
-    if constexpr (kVariant.armour) return ArmouredFree(pointer);
-    return tiny::FreeFast<Slow>(pointer);
+    return FreeCall(pointer);
   }
   if constexpr (kVariant.guards) {
     if (verdict.zero_size) return tiny::FreeZeroSize(pointer);
@@ -247,7 +260,7 @@ void Slow::FreeSized(void* pointer, size_t bytes) {
       platform::Die(line.Number(usable));
     }
   }
-  wrap::Free(pointer);
+  FreeCall(pointer);
 }
 
 void* Calloc(size_t count, size_t size) {
@@ -256,20 +269,16 @@ void* Calloc(size_t count, size_t size) {
     return OutOfMemory();
   }
   // Armoured blocks are zero when they are handed out.
-  if constexpr (kVariant.armour) return Malloc(bytes);
+  if constexpr (kVariant.armour) return MallocCall(bytes);
   if (bytes > kMaxSmall) {
-    large::Block block = {nullptr, false};
-    if (bytes <= large::kMaxCachedBytes) {
-      block.pointer = AllocateCached(bytes, large::kMaxColor);
-    }
-    if (block.pointer == nullptr) block = large::Allocate(bytes, tiny::kUnit);
+    const large::Block block = AllocateSpan(bytes);
     if (HAK_LIKELY(block.pointer != nullptr)) {
       if (!block.zeroed) memset(block.pointer, 0, bytes);
       return Sampled(block.pointer, bytes);
     }
   }
   // If there is no memory it knows what else can be done.
-  void* block = Malloc(bytes);
+  void* block = MallocCall(bytes);
   return block == nullptr ? nullptr : memset(block, 0, bytes);
 }
 
@@ -293,11 +302,15 @@ void* Realloc(void* pointer, size_t bytes) {
     if (bytes > kMaxBytes) return OutOfMemory();
     if (StaysInPlace(pointer, bytes, verdict)) return pointer;
   }
-  void* block = Malloc(bytes);
+  void* block = nullptr;
+  if (pointer != nullptr && bytes >= kGrownSpan && bytes <= kMaxSmall) {
+    block = Sampled(AllocateSpan(bytes).pointer, bytes);
+  }
+  if (block == nullptr) block = MallocCall(bytes);
   if (block == nullptr || pointer == nullptr) return block;
   const size_t usable = UsableOf(pointer, verdict);
   memcpy(block, pointer, bytes < usable ? bytes : usable);
-  Free(pointer);
+  FreeCall(pointer);
   return block;
 }
 

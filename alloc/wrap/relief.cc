@@ -1,4 +1,4 @@
-// Box:   wrap.   Uses: superslab.   Must not know: nothing is above.
+// Box:   wrap.   Uses: tiny, superslab.   Must not know: nothing is above.
 // Holds: what is tried before a program gets no memory.
 // Locks: none held across a call of the program's.
 // Read next: alloc/wrap/memory.cc
@@ -6,6 +6,7 @@
 #include "alloc/wrap/relief.h"
 
 #include "alloc/superslab/window.h"
+#include "alloc/tiny/small.h"
 #include "hakmem.h"
 
 namespace hakmem::wrap {
@@ -17,9 +18,14 @@ __thread bool t_asking;
 }  // namespace
 
 bool Relieve(size_t bytes, unsigned tries) {
-  const superslab::FixedSource* fixed = superslab::Fixed();
-  if (fixed != nullptr && tries == 0) {
-    fixed->collect();
+  if (tries == 0) {
+    const superslab::FixedSource* fixed = superslab::Fixed();
+    if (fixed != nullptr) {
+      fixed->collect();
+    } else {
+      // Slabs that nothing but the caches needs become spans.
+      tiny::FlushThread(false);
+    }
     return true;
   }
   if (hak_config.on_pressure == nullptr || t_asking) return false;

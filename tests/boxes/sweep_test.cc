@@ -67,7 +67,8 @@ void RefillStaysOnTouchedPages() {
 // bytes included: worked out here block by block, from the outside.
 void SweepPurgesExactly() {
   std::mt19937 random(2);
-  for (const size_t bytes : {15u, 40u, 463u, 1000u, 2063u, 4383u, 7183u}) {
+  for (const size_t bytes :
+       {15u, 40u, 463u, 1000u, 2063u, 4383u, 7183u, 16127u}) {
     std::vector<char*> blocks;
     while (blocks.size() * (bytes + 1) < 8 * kSlabBytes) {
       blocks.push_back(static_cast<char*>(Malloc(bytes)));

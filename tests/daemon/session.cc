@@ -310,7 +310,7 @@ bool HeapIsSound(const JsonValue& gauges) {
   const JsonValue* heaps = heap->Find("per_heap");
   if (live <= 0 || cached < 0 || classes == nullptr || heaps == nullptr ||
       live + cached > heap->Integer("committed").value_or(0) ||
-      classes->items.size() != 32 || heaps->items.empty()) {
+      classes->items.empty() || heaps->items.empty()) {
     return false;
   }
   for (const JsonValue& one : heaps->items) {

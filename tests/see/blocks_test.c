@@ -31,14 +31,15 @@ static void CheckLive(char* p, size_t asked) {
     CHECK_EQ(block.size, usable);
     CHECK_EQ(block.offset, steps[i]);
     CHECK_EQ(block.state, HAK_BLOCK_LIVE);
+    struct hak_stats stats;
+    hak_stats(&stats);
+    const size_t small = stats.classes[HAK_CLASSES - 1].stride - 1;
     const int kind = asked > ((size_t)32 << 20) ? HAK_KIND_HUGE
-                     : asked > 7183             ? HAK_KIND_LARGE
+                     : asked > small            ? HAK_KIND_LARGE
                                                 : HAK_KIND_SMALL;
     CHECK_EQ(block.kind, kind);
     CHECK_GE(block.stride, block.size);
     if (kind == HAK_KIND_SMALL) {
-      struct hak_stats stats;
-      hak_stats(&stats);
       CHECK_LE(block.size_class, HAK_CLASSES - 1);
       CHECK_EQ(stats.classes[block.size_class].stride, block.stride);
       CHECK_EQ(block.heap, Of(p).heap);
