@@ -30,7 +30,8 @@ namespace {
 using large::Ownership;
 using tiny::kMaxSmall;
 
-// A block that realloc has made so large is a span, which grows where it is.
+// A block that realloc has made so large is a span, which grows where it is;
+// others are if no slab is to be had.
 constexpr size_t kGrownSpan = kVariant.armour ? kMaxSmall + 1 : 7 << 10;
 
 // No object may be larger, so that pointers into it can be subtracted.
@@ -193,13 +194,15 @@ HAK_NOINLINE void* MallocUncached(size_t bytes) {
   if (bytes > kMaxBytes) return OutOfMemory();
   unsigned tries = 0;
   do {
-    void* block;
+    void* block = nullptr;
     if (bytes <= kMaxSmall) {
       if constexpr (kVariant.armour) {
         tiny::InspectQuarantine(tiny::ClassFor(bytes));
       }
       block = tiny::MallocSlow(bytes);
-    } else {
+    }
+    // A few units may be free where no slab is.
+    if (block == nullptr && bytes >= kGrownSpan) {
       // Small blocks have their code within; large ones elsewhere.
       const size_t code = kVariant.armour ? tiny::kCodeBytes : 0;
       block = large::Allocate(bytes - code, tiny::kUnit).pointer;

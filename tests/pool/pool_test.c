@@ -239,6 +239,26 @@ static void LargerClass(size_t unused) {
   Drop(&list);
 }
 
+// No slab is free for a class, but a few units are here and there.
+static void UnitsWithoutSlab(size_t n) {
+  Node* list = NULL;
+  if (OnHardened()) return;  // a block of one kind is not there for another
+  Sandbox();
+  Fill(&list, 20000);
+  // Neighbours are freed with one between them.
+  for (Node* node = list; node != NULL && node->next != NULL;
+       node = node->next) {
+    Node* const gone = node->next;
+    node->next = gone->next;
+    free(gone);
+  }
+  void* const p = Inside(Escape(malloc(n)), n);
+  CHECK(p != NULL);
+  CHECK_GE(malloc_usable_size(p), n);
+  hak_free_sized(p, n);
+  Drop(&list);
+}
+
 // Makes and frees the same blocks over and over, and then sleeps.
 static void* Cycles(void* unused) {
   static void* blocks[6000];
@@ -277,7 +297,7 @@ static void TooLate(void) {
 }
 
 int main(void) {
-  static const size_t kSizes[] = {24, 1000, 5000, 30000, 100000};
+  static const size_t kSizes[] = {24, 1000, 5000, 12000, 30000, 100000};
   CheckHeapUnderTest();
   alarm(250);
   TooLate();
@@ -290,6 +310,7 @@ int main(void) {
     InChild(Exhaust, kSizes[i]);
   }
   InChild(LargerClass, 0);
+  InChild(UnitsWithoutSlab, 12000);
   InChild(OthersHaveRoom, 1000);
   Inside(early, 1000);
   free(early);
