@@ -91,6 +91,17 @@ load() {
       "${W}/ab"
 }
 
+# Waits until all connections are closed: lighttpd ends with 1 if one is left.
+settle() {
+  local i
+  for ((i = 0; i < 200; ++i)); do
+    # The one that it listens on.
+    [[ "$(find "/proc/${pid}/fd" -lname 'socket:*' | wc -l)" -gt 1 ]] || return
+    sleep 0.05
+  done
+  fail "connections stay open"
+}
+
 proved lighttpd
 make_files
 for malloc in libc hakmem; do
@@ -104,6 +115,7 @@ for malloc in libc hakmem; do
   answers_right
   [[ "$(grep -cv 'server started' "${W}/errors")" -eq 0 ]] ||
     fail "$(cat "${W}/errors")"
+  settle
   stop
 done
 report lighttpd
