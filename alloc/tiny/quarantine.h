@@ -20,8 +20,8 @@
 namespace hakmem::tiny {
 
 // Places in each half; a power of two. Many of what is small: what waits here
-// must not push the program's own blocks out of the CPU's caches. About 500 KiB
-// if a thread has filled all classes, half of it in blocks above 7 KiB.
+// must not push the program's own blocks out of the CPU's caches. About 360 KiB
+// if a thread has filled all classes, a third of it in blocks above 7 KiB.
 constexpr unsigned QuarantineHalf(unsigned size_class) {
   const unsigned stride = kStride[size_class];
   return stride <= 128 ? 16u : stride <= 272 ? 8u : stride <= 1040 ? 4u : 2u;

@@ -1,5 +1,5 @@
 // Box:   tiny.   Uses: base.   Must not know: slabs, threads.
-// Holds: the 38 size classes and the table that maps a request to one.
+// Holds: the 35 size classes and the table that maps a request to one.
 // Locks: none.   Read next: alloc/tiny/header.h
 
 #ifndef HAKMEM_ALLOC_TINY_SIZE_CLASS_H_
@@ -10,7 +10,7 @@
 
 namespace hakmem::tiny {
 
-inline constexpr unsigned kClasses = 38;
+inline constexpr unsigned kClasses = 35;
 // Classes below are Tiny, the others Pool.
 inline constexpr unsigned kTinyClasses = 16;
 inline constexpr size_t kUnit = 16;
@@ -20,14 +20,14 @@ inline constexpr size_t kUnit = 16;
 // steps of each doubling, and at most 20 % of a block is lost to rounding. One
 // is out of step: 4,384 serves pages of 4 KiB with what a page cache puts
 // behind them (SQLite: 4,096 + 276), which is where such requests come from.
-// Above 8 KiB it is the slab that says how many fit: from 9,216 on 7, 6, 5, 4
-// and 4, wherever the first of them begins (FirstOffset).
+// Above 8 KiB there are few, since each takes a slab of a heap: of the last two
+// six and four fit, wherever the first of them begins (FirstOffset).
 inline constexpr uint16_t kStride[kClasses] = {
-    16,   32,   48,    64,    80,    96,   112,  128,   //
-    144,  176,  208,   240,   272,   336,  400,  464,   //
-    528,  656,  784,   912,   1040,  1296, 1552, 1808,  //
-    2064, 2576, 3088,  3600,  4384,  5136, 6160, 7184,  //
-    8208, 9216, 10752, 12912, 14352, 16128};
+    16,   32,    48,   64,   80,   96,   112,  128,   //
+    144,  176,   208,  240,  272,  336,  400,  464,   //
+    528,  656,   784,  912,  1040, 1296, 1552, 1808,  //
+    2064, 2576,  3088, 3600, 4384, 5136, 6160, 7184,  //
+    8208, 10752, 16128};
 
 inline constexpr size_t kMaxSmall = kStride[kClasses - 1] - 1;
 

@@ -115,7 +115,7 @@ static size_t UsableFloor(size_t limit, size_t n) {
   }
   // Checked has libc's heap within as well.
   const bool release = strcmp(hak_variant(), "release") == 0;
-  const bool rounded = n == 5000 || n > 65536;
+  const bool rounded = n == 5000 || n == 12000 || n > 65536;
   if (!release && limit == 16 * MIB && rounded) return limit / 100 * 84;
   if (!kGlibc || limit >= 16 * MIB) return limit / 100 * 85;
   const size_t share = release ? 82 : 79;
