@@ -26,8 +26,8 @@ namespace {
 // A bin usually holds at most this, in bytes: an idle thread's cache must not
 // pin the pages of a heap that has gone.
 constexpr size_t kBinBytes = size_t{32} << 10;
-// But so many blocks, however large: the slow paths take a tenth of the time of
-// one of 16 KiB that a bin does not hold.
+// But so many blocks, however large they are: with fewer a program of random
+// sizes spends most of its time in refills and flushes.
 constexpr size_t kUsualBlocks = 16;
 // And this, together with the thread's other bins that hold more than the
 // usual, where blocks are needed again at once: what a CPU's second cache has

@@ -69,6 +69,11 @@ static void Kinds(void) {
       CHECK(kind == HAK_KIND_LARGE);  // unmapped at once
     }
   }
+  // What realloc makes large has room to grow where it is.
+  char* grown = (char*)Escape(realloc(Escape(malloc(1000)), 9000));
+  CHECK(grown != NULL);
+  CHECK_EQ(Of(grown).kind, OnHardened() ? HAK_KIND_SMALL : HAK_KIND_LARGE);
+  free(grown);
   // The header byte of the next block is past the end.
   char* p = (char*)Escape(malloc(60));
   const struct hak_block past = Of(p + 63);

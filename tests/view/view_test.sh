@@ -72,8 +72,8 @@ refuses 'cannot be opened' nowhere.dump -o page.html
 truncate -s 1G huge.dump
 refuses 'too large' huge.dump -o page.html
 cp one.dump other.dump
-printf '\x02' | dd of=other.dump bs=1 seek=8 conv=notrunc status=none
-refuses 'is of version 2; this hakmem-view reads version 1' other.dump \
+printf '\x01' | dd of=other.dump bs=1 seek=8 conv=notrunc status=none
+refuses 'is of version 1; this hakmem-view reads version 2' other.dump \
   -o page.html
 cp one.dump damaged.dump
 printf '\x55\xaa' | dd of=damaged.dump bs=1 seek=500 conv=notrunc status=none
