@@ -94,7 +94,11 @@ void* ArmouredOnce(size_t bytes, size_t alignment) {
 
 Block Armoured(size_t bytes, size_t alignment) {
   void* block = ArmouredOnce(bytes, alignment);
-  if (block == nullptr) {
+  // relaxed: a hint. More than all that is mapped cannot be gained from it, and
+  // a size that somebody made up must not empty the quarantine.
+  if (block == nullptr &&
+      bytes >> superslab::kSuperShift <=
+          superslab::g_window.mapped.load(std::memory_order_relaxed)) {
     // Before there is no memory: whatever is free elsewhere.
     // What is unmapped lets the kernel give access back to more of it.
     superslab::Purge(0, 0);

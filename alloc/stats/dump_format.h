@@ -18,7 +18,7 @@ namespace hakmem::dump {
 
 inline constexpr char kMagic[8] = {'h', 'a', 'k', 'd', 'u', 'm', 'p', '\n'};
 inline constexpr uint32_t kVersion = 2;
-inline constexpr unsigned kClassCount = 35;
+inline constexpr unsigned kClassCount = 36;
 inline constexpr unsigned kSlabsPerSuper = 16;
 
 struct FileHeader {

@@ -20,7 +20,7 @@
 namespace hakmem::tiny {
 
 // Places in each half; a power of two. Many of what is small: what waits here
-// must not push the program's own blocks out of the CPU's caches. About 360 KiB
+// must not push the program's own blocks out of the CPU's caches. About 410 KiB
 // if a thread has filled all classes, a third of it in blocks above 7 KiB.
 constexpr unsigned QuarantineHalf(unsigned size_class) {
   const unsigned stride = kStride[size_class];

@@ -1,5 +1,5 @@
 // Box:   tiny.   Uses: base.   Must not know: slabs, threads.
-// Holds: the 35 size classes and the table that maps a request to one.
+// Holds: the 36 size classes and the table that maps a request to one.
 // Locks: none.   Read next: alloc/tiny/header.h
 
 #ifndef HAKMEM_ALLOC_TINY_SIZE_CLASS_H_
@@ -10,7 +10,7 @@
 
 namespace hakmem::tiny {
 
-inline constexpr unsigned kClasses = 35;
+inline constexpr unsigned kClasses = 36;
 // Classes below are Tiny, the others Pool.
 inline constexpr unsigned kTinyClasses = 16;
 inline constexpr size_t kUnit = 16;
@@ -20,14 +20,15 @@ inline constexpr size_t kUnit = 16;
 // steps of each doubling, and at most 20 % of a block is lost to rounding. One
 // is out of step: 4,384 serves pages of 4 KiB with what a page cache puts
 // behind them (SQLite: 4,096 + 276), which is where such requests come from.
-// Above 8 KiB there are few, since each takes a slab of a heap: of the last two
-// six and four fit, wherever the first of them begins (FirstOffset).
+// Above 8 KiB there are few, since each takes a slab of a heap: so many that no
+// block takes a tenth more than the pages that it would need by itself. Of the
+// last three six, five and four fit, wherever the first begins (FirstOffset).
 inline constexpr uint16_t kStride[kClasses] = {
-    16,   32,    48,   64,   80,   96,   112,  128,   //
-    144,  176,   208,  240,  272,  336,  400,  464,   //
-    528,  656,   784,  912,  1040, 1296, 1552, 1808,  //
-    2064, 2576,  3088, 3600, 4384, 5136, 6160, 7184,  //
-    8208, 10752, 16128};
+    16,   32,    48,    64,   80,   96,   112,  128,   //
+    144,  176,   208,   240,  272,  336,  400,  464,   //
+    528,  656,   784,   912,  1040, 1296, 1552, 1808,  //
+    2064, 2576,  3088,  3600, 4384, 5136, 6160, 7184,  //
+    8208, 10752, 12912, 16128};
 
 inline constexpr size_t kMaxSmall = kStride[kClasses - 1] - 1;
 
@@ -35,13 +36,17 @@ constexpr size_t UsableBytes(unsigned size_class) {
   return kStride[size_class] - size_t{1};
 }
 
-// The header byte of a live block, and of a free one. Some bytes are both, of
-// different classes; who reads one knows the class.
+// The header byte of a live block, and of a free one.
 inline constexpr unsigned kLiveByte = 0xA0;
 constexpr int8_t LiveToken(unsigned size_class) {
   return static_cast<int8_t>(kLiveByte + size_class);
 }
-inline constexpr unsigned kFreeBias = 0x20;
+inline constexpr unsigned kFreeBias = 0x28;
+// No free byte is a live one of any class: free ones of a slab's last life lie
+// all over its blocks, and would let the free of an interior pointer pass.
+static_assert(kFreeBias >= kClasses);
+// The slab map tells blocks by the sign, and a byte holds no more.
+static_assert(kLiveByte >= 0x80 && kLiveByte + kFreeBias + kClasses <= 0x100);
 constexpr int8_t FreeToken(unsigned size_class) {
   return static_cast<int8_t>(kLiveByte + kFreeBias + size_class);
 }

@@ -25,7 +25,7 @@ const char* hak_version(void);
 
 // --- gauges
 
-enum { HAK_CLASSES = 35 };
+enum { HAK_CLASSES = 36 };
 
 struct hak_class_stats {
   size_t stride;         // bytes from block to block; a block holds one less

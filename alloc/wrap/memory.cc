@@ -307,9 +307,9 @@ void* Realloc(void* pointer, size_t bytes) {
   }
   void* block = nullptr;
   if (pointer != nullptr && bytes >= kGrownSpan && bytes <= kMaxSmall) {
-    block = Sampled(AllocateSpan(bytes).pointer, bytes);
+    block = AllocateSpan(bytes).pointer;
   }
-  if (block == nullptr) block = MallocCall(bytes);
+  block = block != nullptr ? Sampled(block, bytes) : MallocCall(bytes);
   if (block == nullptr || pointer == nullptr) return block;
   const size_t usable = UsableOf(pointer, verdict);
   memcpy(block, pointer, bytes < usable ? bytes : usable);

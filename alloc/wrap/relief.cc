@@ -1,10 +1,11 @@
-// Box:   wrap.   Uses: tiny, superslab.   Must not know: nothing is above.
+// Box:   wrap.   Uses: everything below.   Must not know: nothing is above.
 // Holds: what is tried before a program gets no memory.
 // Locks: none held across a call of the program's.
 // Read next: alloc/wrap/memory.cc
 
 #include "alloc/wrap/relief.h"
 
+#include "alloc/base/variant.h"
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/small.h"
 #include "hakmem.h"
@@ -18,14 +19,15 @@ __thread bool t_asking;
 }  // namespace
 
 bool Relieve(size_t bytes, unsigned tries) {
-  if (tries == 0) {
-    const superslab::FixedSource* fixed = superslab::Fixed();
-    if (fixed != nullptr) {
-      fixed->collect();
-    } else {
-      // Slabs that nothing but the caches needs become spans.
-      tiny::FlushThread(false);
-    }
+  const superslab::FixedSource* fixed = superslab::Fixed();
+  if (fixed != nullptr && tries == 0) {
+    fixed->collect();
+    return true;
+  }
+  if (!kVariant.armour && tries == 0) {
+    // Slabs that nothing but the caches needs become spans. Not in hardened,
+    // where they do not, and a size that cannot be would empty the quarantine.
+    tiny::FlushThread(false);
     return true;
   }
   if (hak_config.on_pressure == nullptr || t_asking) return false;

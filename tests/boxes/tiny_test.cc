@@ -88,8 +88,9 @@ TEST(SizeClass, SlabsBeginAtDifferentLines) {
 TEST(SizeClass, TokensTellLiveFromFree) {
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
     EXPECT_EQ(static_cast<uint8_t>(tiny::LiveToken(c)), 0xA0 + c);
-    EXPECT_EQ(static_cast<uint8_t>(tiny::FreeToken(c)), 0xC0 + c);
+    EXPECT_EQ(static_cast<uint8_t>(tiny::FreeToken(c)), 0xC8 + c);
     EXPECT_TRUE(tiny::IsLiveToken(tiny::LiveToken(c)));
+    EXPECT_FALSE(tiny::IsLiveToken(tiny::FreeToken(c)));
     EXPECT_EQ(tiny::ClassOfLive(tiny::LiveToken(c)), c);
   }
 }

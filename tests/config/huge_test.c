@@ -34,7 +34,7 @@ int main(void) {
       CHECK(!MappingHas(g_blocks[i], "VmFlags", " hg"));
     }
   }
-  // Nothing of a huge page is zero because it was never used.
+  // What was in use is not zero, whatever brought it in.
   for (size_t i = 0; i < kBlocks; i += 2) free(g_blocks[i]);
   for (size_t i = 0; i < kBlocks; i += 2) {
     g_blocks[i] = Escape(calloc(1, kBytes));

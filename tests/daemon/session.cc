@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "hakmem.h"
 
 namespace hakmem_daemon {
 namespace {
@@ -310,7 +311,7 @@ bool HeapIsSound(const JsonValue& gauges) {
   const JsonValue* heaps = heap->Find("per_heap");
   if (live <= 0 || cached < 0 || classes == nullptr || heaps == nullptr ||
       live + cached > heap->Integer("committed").value_or(0) ||
-      classes->items.empty() || heaps->items.empty()) {
+      classes->items.size() != HAK_CLASSES || heaps->items.empty()) {
     return false;
   }
   for (const JsonValue& one : heaps->items) {

@@ -28,8 +28,8 @@ STRIDES = (16, 32, 48, 64, 80, 96, 112, 128,
            144, 176, 208, 240, 272, 336, 400, 464,
            528, 656, 784, 912, 1040, 1296, 1552, 1808,
            2064, 2576, 3088, 3600, 4384, 5136, 6160, 7184,
-           8208, 10752, 16128)
-LIVE, FREE_BIAS = 0xA0, 0x20
+           8208, 10752, 12912, 16128)
+LIVE, FREE_BIAS = 0xA0, 0x28
 RELEASED, LARGE, ABSENT = 1, 2, 3
 # alloc/superslab/window.h: struct WindowState.
 TABLE, COUNTS, MAP = 512, 512 + SUPERS * 16, 1049664
