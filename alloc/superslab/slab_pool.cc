@@ -52,6 +52,18 @@ void SetAvailable(size_t super_index) {
   word.fetch_or(bit, std::memory_order_release);
 }
 
+void PutBack(size_t super_index, SuperMeta* meta, uint16_t mask,
+             uint16_t clean) {
+  // relaxed: the CAS below checks.
+  uint64_t old = meta->word.load(std::memory_order_relaxed);
+  // release: pairs with the acquire in TakeFromSuper.
+  while (!meta->word.compare_exchange_weak(
+      old, SuperWord::Unpack(old).Put(mask, clean).Pack(),
+      std::memory_order_release, std::memory_order_relaxed)) {
+  }
+  SetAvailable(super_index);
+}
+
 // Takes the best slab of this SuperSlab, if it has one.
 SlabDescriptor* TakeFromSuper(size_t super_index) {
   SuperMeta* meta = MetaOf(super_index);
@@ -120,41 +132,50 @@ SuperMeta* PrepareMeta(size_t super_index) {
   return meta;
 }
 
-// Puts a SuperSlab's slabs into the pool, but for the first. False: no memory
-// for their descriptors.
-bool OpenSuper(size_t index) {
+// Puts a SuperSlab's slabs into the pool, but for the mask `taken`. False: no
+// memory for their descriptors.
+bool OpenSuper(size_t index, uint16_t taken) {
   SuperMeta* meta = PrepareMeta(index);
   if (meta == nullptr) return false;
-  const unsigned mapped = MappedSlabs(index);
   // Behind the end of one that is mapped in part nobody can write, either.
   const unsigned guards =
-      mapped == kSlabsPerSuper ? PlaceGuard(index) : 0xFFFFu & ~0u << mapped;
+      PlaceGuard(index) | (0xFFFFu & ~0u << MappedSlabs(index));
   meta->guards.store(guards, std::memory_order_relaxed);
   // relaxed: published by the release below.
   meta->mixed.store(0, std::memory_order_relaxed);
-  SuperWord word = SuperWord::AllClean();
-  // relaxed: nobody else changes the word while no slab is in the pool.
-  word.tag = SuperWord::Unpack(meta->word.load(std::memory_order_relaxed)).tag;
-  const auto taken = static_cast<uint16_t>(1 | guards);
-  // release: pairs with the acquire in TakeFromSuper.
-  meta->word.store(word.Take(taken).Pack(), std::memory_order_release);
   // release: pairs with the acquire in MetaOf and Descriptor.
   Entry(index).slabs.store(meta, std::memory_order_release);
-  SetAvailable(index);
+  const auto open = static_cast<uint16_t>(~(taken | guards));
+  PutBack(index, meta, open, open);
   // relaxed: a gauge.
   g_pool.supers.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
-// Stage 3. The mapper keeps the first slab.
+// Stage 3. The mapper keeps the first slab. All others who need one wait
+// meanwhile, so a large heap grows by an eighth, of which nothing is resident
+// but the descriptors.
 SlabDescriptor* MapSuper() {
+  // relaxed: a gauge.
+  size_t count = g_pool.supers.load(std::memory_order_relaxed) / 8;
+  if (count > 8) count = 8;
+  size_t index = ClaimSupers(count);
   for (int tries = 0; tries < 2; ++tries) {
     // All there was may have gone into the memory that it should describe.
     if (tries == 1 && !ReserveMetadata(sizeof(SuperMeta))) break;
-    const size_t index = ClaimSuperOrPart();
+    if (index == kNoSuper) {
+      index = ClaimSuperOrPart();
+      count = 1;
+    }
     if (index == kNoSuper) break;
-    if (OpenSuper(index)) return &MetaOf(index)->slabs[0].descriptor;
-    (void)UnclaimSupers(index, 1);
+    bool opened = false;
+    do {
+      --count;
+      opened = OpenSuper(index + count, count == 0);
+      if (!opened) (void)UnclaimSupers(index + count, 1);
+    } while (count != 0);
+    if (opened) return &MetaOf(index)->slabs[0].descriptor;
+    index = kNoSuper;
   }
   return nullptr;
 }
@@ -189,18 +210,6 @@ uint16_t DecommitSlabs(SuperMeta* meta, uint16_t mask) {
     i = end;
   }
   return done;
-}
-
-void PutBack(size_t super_index, SuperMeta* meta, uint16_t mask,
-             uint16_t clean) {
-  // relaxed: the CAS below checks.
-  uint64_t old = meta->word.load(std::memory_order_relaxed);
-  // release: pairs with the acquire in TakeFromSuper.
-  while (!meta->word.compare_exchange_weak(
-      old, SuperWord::Unpack(old).Put(mask, clean).Pack(),
-      std::memory_order_release, std::memory_order_relaxed)) {
-  }
-  SetAvailable(super_index);
 }
 
 // Unmaps a SuperSlab whose slabs are all in the pool.

@@ -25,8 +25,6 @@ struct SuperWord {
     return free | (uint64_t{clean} << 16) | (uint64_t{tag} << 32);
   }
 
-  static constexpr SuperWord AllClean() { return {0xFFFF, 0xFFFF, 0}; }
-
   constexpr uint16_t dirty() const {
     return static_cast<uint16_t>(free & ~clean);
   }

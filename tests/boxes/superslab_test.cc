@@ -120,6 +120,29 @@ void SlabsAreDistinctAndClean() {
   }
 }
 
+// Of each eighth one thread maps all at once; where that is refused, one.
+void LargeHeapGrowsByAnEighth() {
+  plan.honours_hints = HintsWork();
+  const auto grow_by = [](size_t supers) {
+    const uint64_t before = counts.maps;
+    for (size_t i = 0; i < supers * kSlabsPerSuper; ++i) {
+      EXPECT_NE(AcquireSlab(), nullptr);
+    }
+    return counts.maps - before;
+  };
+  (void)grow_by(64);
+  const size_t mapped = g_window.mapped.load();
+  // With guards a SuperSlab has fewer slabs.
+  EXPECT_LE(grow_by(64), 16u);
+  EXPECT_LE(g_window.mapped.load(), mapped + 64 + 16);
+  const size_t last = g_window.mapped.load();
+  plan.commit_limit =
+      static_cast<uint64_t>(counts.mapped_bytes) + 2 * kSuperBytes;
+  while (AcquireSlab() != nullptr) {
+  }
+  EXPECT_GT(g_window.mapped.load(), last);
+}
+
 void BudgetBoundsDirtyMemory() {
   plan.on_call = ExpectNoLocksHeld;
   std::vector<SlabDescriptor*> slabs;
@@ -268,6 +291,9 @@ TEST(Superslab, HintsAreGivenUp) { EXPECT_EQ(InChild(HintsAreGivenUp), 0); }
 TEST(Superslab, NoMemoryIsFinal) { EXPECT_EQ(InChild(NoMemoryIsFinal), 0); }
 TEST(Superslab, SlabsAreDistinctAndClean) {
   EXPECT_EQ(InChild(SlabsAreDistinctAndClean), 0);
+}
+TEST(Superslab, LargeHeapGrowsByAnEighth) {
+  EXPECT_EQ(InChild(LargeHeapGrowsByAnEighth), 0);
 }
 TEST(Superslab, BudgetBoundsDirtyMemory) {
   EXPECT_EQ(InChild(BudgetBoundsDirtyMemory), 0);
