@@ -1,5 +1,7 @@
 """on_platform_test: runs an existing test, built for another platform."""
 
+load("//toolchains/config:sanitizers.bzl", "UNSANITIZED")
+
 def _transition_impl(_settings, attr):
     return {
         "//command_line_option:platforms": str(attr.platform),
@@ -80,10 +82,7 @@ def on_platform_test(name, test, platform, size = "small", **kwargs):
         platform = platform,
         size = size,
         # The sanitizers are host tools.
-        target_compatible_with = select({
-            "//toolchains/config:unsanitized": [],
-            "//conditions:default": ["@platforms//:incompatible"],
-        }),
+        target_compatible_with = UNSANITIZED,
         test = test,
         **kwargs
     )

@@ -1,5 +1,7 @@
 """debian_daemon: other people's program, linked with hakmem as they link it."""
 
+load("//toolchains/config:sanitizers.bzl", "UNSANITIZED")
+
 def _impl(ctx):
     dsc = [f for f in ctx.files.source if f.extension == "dsc"][0]
     dist = ctx.file._dist
@@ -60,8 +62,5 @@ def debian_daemon(name, programs):
         recipe = name + "_recipe.sh",
         source = "@debian_sources//:" + name,
         # Under a sanitizer there is no //:dist.
-        target_compatible_with = select({
-            "//toolchains/config:own_malloc": ["@platforms//:incompatible"],
-            "//conditions:default": [],
-        }),
+        target_compatible_with = UNSANITIZED,
     )

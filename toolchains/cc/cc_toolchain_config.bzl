@@ -168,7 +168,11 @@ def _impl(ctx):
         for name, san, extra in [
             ("asan", "address", ["-O1"]),
             ("tsan", "thread", ["-O1"]),
-            ("ubsan", "undefined", ["-fno-sanitize-recover=all"]),
+            # vptr needs libstdc++ behind libubsan.a, which gcc puts last.
+            ("ubsan", "undefined", [
+                "-fno-sanitize=vptr",
+                "-fno-sanitize-recover=all",
+            ]),
         ]
     ]
 
