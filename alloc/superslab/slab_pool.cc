@@ -13,6 +13,7 @@
 #include "alloc/superslab/metadata.h"
 #include "alloc/superslab/super_word.h"
 #include "alloc/superslab/window.h"
+#include "hakmem.h"
 #include "platform/page_source.h"
 
 namespace hakmem::superslab {
@@ -154,11 +155,12 @@ bool OpenSuper(size_t index, uint16_t taken) {
 
 // Stage 3. The mapper keeps the first slab. All others who need one wait
 // meanwhile, so a large heap grows by an eighth, of which nothing is resident
-// but the descriptors.
+// but the descriptors, unless it is all brought in (prefault).
 SlabDescriptor* MapSuper() {
   // relaxed: a gauge.
   size_t count = g_pool.supers.load(std::memory_order_relaxed) / 8;
   if (count > 8) count = 8;
+  if (hak_config.prefault != 0) count = 0;
   size_t index = ClaimSupers(count);
   for (int tries = 0; tries < 2; ++tries) {
     // All there was may have gone into the memory that it should describe.

@@ -29,7 +29,6 @@ HAK_CONSTINIT std::atomic<size_t> g_min_dirty{kMinDirty};
 namespace {
 
 HAK_CONSTINIT std::atomic<const FixedSource*> g_fixed{nullptr};
-HAK_CONSTINIT std::atomic<size_t> g_charged{0};
 
 // After so many hints that were not honoured we take what the kernel gives:
 // some sandboxes and Valgrind never honour any.
@@ -189,8 +188,8 @@ HAK_NOINLINE void CountMapped(size_t first, size_t count, size_t bytes) {
 }
 
 bool HintsWork() {
-  LockHolder hold(g_window_lock);
-  return g_window.misses < kMaxMisses;
+  // relaxed, here and below: a count, of which one more or less does no harm.
+  return g_window.misses.load(std::memory_order_relaxed) < kMaxMisses;
 }
 
 size_t ClaimCharged(size_t count) {
@@ -211,8 +210,7 @@ size_t ClaimCharged(size_t count) {
     void* got = platform::Map(wanted, bytes);
     if (got == wanted) {
       CountMapped(first, count, bytes);
-      LockHolder hold(g_window_lock);
-      g_window.misses = 0;
+      g_window.misses.store(0, std::memory_order_relaxed);
       return first;
     }
     if (got == nullptr) {  // a limit, not a taken address: final
@@ -224,11 +222,12 @@ size_t ClaimCharged(size_t count) {
       continue;
     }
     (void)platform::Unmap(got, bytes);
-    // Somebody else's mapping is there. Its first SuperSlab stays claimed, so
-    // that the next try starts behind it.
-    if (count > 1) GiveUpRun(first + 1, count - 1);
-    LockHolder hold(g_window_lock);
-    ++g_window.misses;
+    // Somebody else's mapping is there, perhaps a long one. All of the run
+    // stays claimed, and more with each miss, so that the next try starts
+    // behind it.
+    const uint32_t misses =
+        g_window.misses.fetch_add(1, std::memory_order_relaxed);
+    if (misses > 0) (void)ReserveRun(size_t{2} << misses);
   }
 }
 
@@ -262,19 +261,6 @@ bool EnsureWindow() {
   }
   return true;
 }
-
-HAK_NOINLINE bool Charge(size_t bytes) {
-  const size_t last = hak_config.heap_limit - 1;  // of no limit: the largest
-  // relaxed, both: a sum with a bound; it orders nothing.
-  size_t sum = g_charged.load(std::memory_order_relaxed);
-  do {
-    if (sum + bytes - 1 > last) return false;
-  } while (!g_charged.compare_exchange_weak(sum, sum + bytes,
-                                            std::memory_order_relaxed));
-  return true;
-}
-
-void Uncharge(size_t bytes) { TakeFrom(g_charged, bytes); }
 
 bool GiveBack(void* address, size_t bytes) {
   if (!kVariant.armour && hak_config.lazy_free != 0) {

@@ -36,7 +36,7 @@ struct alignas(kHotPage) WindowState {
   // By g_window_lock: SuperSlabs below are claimed. A claimed SuperSlab is
   // mapped, about to be, or an address that somebody else holds.
   uint32_t claim_hint;
-  uint32_t misses;  // hints in a row that the kernel did not honour
+  std::atomic<uint32_t> misses;      // hints in a row that were not honoured
   std::atomic<uint32_t> high_water;  // no SuperSlab at or above was claimed
   std::atomic<uint32_t> mapped;      // SuperSlabs
   std::atomic<uint32_t> peak_mapped;

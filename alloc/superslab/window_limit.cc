@@ -1,6 +1,6 @@
 // Box:   superslab.   Uses: platform, base.   Must not know: size classes.
 // Holds: how the window is made smaller where address space is short, and
-//        larger again.
+//        larger again; and the sum that heap_limit bounds.
 // Locks: window (leaf), never across a system call; one word says who is at it.
 // Read next: alloc/superslab/slab_pool.h
 //
@@ -17,7 +17,9 @@
 // map without a question.
 
 #include "alloc/base/pointers.h"
+#include "alloc/superslab/budget.h"
 #include "alloc/superslab/window.h"
+#include "hakmem.h"
 #include "platform/futex.h"
 #include "platform/page_source.h"
 
@@ -29,6 +31,7 @@ namespace {
 constexpr size_t kMargin = 16;
 
 HAK_CONSTINIT std::atomic<uint32_t> g_resizing{0};  // 1: somebody is at it
+HAK_CONSTINIT std::atomic<size_t> g_charged{0};
 
 // What a window of `limit` SuperSlabs needs, in whole pages.
 struct Extent {
@@ -94,8 +97,8 @@ bool Lower(size_t count) {
     limit = LeastLimit(count);
     // Where hints are not honoured the window lies around the first mapping,
     // and others lie anywhere in it.
-    // relaxed: a gauge.
-    if (limit >= old || g_window.misses != 0 ||
+    // relaxed, both: gauges.
+    if (limit >= old || g_window.misses.load(std::memory_order_relaxed) != 0 ||
         g_window.mapped.load(std::memory_order_relaxed) == 0) {
       return false;
     }
@@ -159,6 +162,19 @@ bool RaiseLimit() {
   EndTurn(g_resizing);
   return raised;
 }
+
+HAK_NOINLINE bool Charge(size_t bytes) {
+  const size_t last = hak_config.heap_limit - 1;  // of no limit: the largest
+  // relaxed, both: a sum with a bound; it orders nothing.
+  size_t sum = g_charged.load(std::memory_order_relaxed);
+  do {
+    if (sum + bytes - 1 > last) return false;
+  } while (!g_charged.compare_exchange_weak(sum, sum + bytes,
+                                            std::memory_order_relaxed));
+  return true;
+}
+
+void Uncharge(size_t bytes) { TakeFrom(g_charged, bytes); }
 
 void LockLimitForFork() { TakeTurn(g_resizing); }
 
