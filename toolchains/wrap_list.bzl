@@ -54,7 +54,9 @@ WRAPPED_GLIBC = WRAPPED_MUSL + _GNU
 
 # What libc's fork and thread exit call in its own heap. Release and hardened
 # define them, which also makes any leak to libc's heap a duplicate symbol.
-# Checked routes foreign blocks to libc's heap, so it can only wrap them.
+# Checked routes foreign blocks to libc's heap, so it can only wrap them; musl's
+# fork.o defines its hook weakly for itself, where no wrap reaches, but calls
+# _Fork.
 FORK_HOOKS_GLIBC = [
     "__malloc_fork_lock_parent",
     "__malloc_fork_unlock_parent",
@@ -63,6 +65,7 @@ FORK_HOOKS_GLIBC = [
 ]
 
 FORK_HOOKS_MUSL = ["__malloc_atfork"]
+CHECKED_FORK_HOOKS_MUSL = ["_Fork"]
 
 def wrapped_names(libc, variant):
     """The names to give to --wrap.
@@ -76,4 +79,6 @@ def wrapped_names(libc, variant):
     names = WRAPPED_MUSL if libc == "musl" else WRAPPED_GLIBC
     if variant != "checked":
         return names
-    return names + (FORK_HOOKS_MUSL if libc == "musl" else FORK_HOOKS_GLIBC)
+    if libc == "musl":
+        return names + CHECKED_FORK_HOOKS_MUSL
+    return names + FORK_HOOKS_GLIBC
