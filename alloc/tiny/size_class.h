@@ -32,6 +32,11 @@ inline constexpr uint16_t kStride[kClasses] = {
 
 inline constexpr size_t kMaxSmall = kStride[kClasses - 1] - 1;
 
+// Of blocks of an eighth of a slab, with a header byte each, seven fit: for
+// armoured blocks only; others are larger than that, or no small ones.
+inline constexpr unsigned kEighthClass = 32;
+static_assert(kStride[kEighthClass] == 8192 + kUnit);
+
 constexpr size_t UsableBytes(unsigned size_class) {
   return kStride[size_class] - size_t{1};
 }

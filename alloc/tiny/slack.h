@@ -225,7 +225,7 @@ class Slack {
   HAK_INLINE size_t Length(size_t bytes) const {
     return static_cast<size_t>(end_ - block_) - bytes;
   }
-  // 14 bits in two bytes, whose top bits stay clear; a length has 13.
+  // 14 bits in two bytes, whose top bits stay clear; a length has 14.
   static HAK_INLINE uint64_t Spread(size_t slack) {
     return slack + (slack & 0x3F80);
   }

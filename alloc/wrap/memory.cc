@@ -28,11 +28,20 @@ namespace hakmem::wrap {
 namespace {
 
 using large::Ownership;
+using tiny::kEighthClass;
 using tiny::kMaxSmall;
 
 // A block that realloc has made so large is a span, which grows where it is;
 // others are if no slab is to be had.
-constexpr size_t kGrownSpan = kVariant.armour ? kMaxSmall + 1 : 7 << 10;
+constexpr size_t kLeastSpan =
+    kVariant.armour ? kMaxSmall + 1 : size_t{tiny::kStride[kEighthClass - 1]};
+
+// Is it always one? What is larger than a small block, and what would waste an
+// eighth of a slab.
+constexpr bool IsSpanSize(size_t bytes) {
+  if (bytes > kMaxSmall) return true;
+  return bytes >= kLeastSpan && bytes < tiny::kStride[kEighthClass];
+}
 
 // No object may be larger, so that pointers into it can be subtracted.
 constexpr size_t kMaxBytes = PTRDIFF_MAX;
@@ -131,7 +140,8 @@ HAK_NOINLINE large::Block AllocateSpan(size_t bytes) {
 }
 
 void* Aligned(size_t alignment, size_t bytes) {
-  constexpr size_t kMost = kVariant.armour ? tiny::kMaxArmoured : kMaxSmall;
+  constexpr size_t kMost =
+      kVariant.armour ? tiny::kMaxArmoured : kLeastSpan - 1;
   if (alignment <= tiny::kUnit) return MallocCall(bytes);
   if (bytes > kMaxBytes - alignment) return OutOfMemory();
   unsigned tries = 0;
@@ -171,7 +181,7 @@ bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict,
 bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
   if (verdict.zero_size) return false;
   if (!verdict.small) {
-    return bytes >= kGrownSpan &&
+    return bytes >= kLeastSpan &&
            large::Resize(pointer, verdict.ownership, bytes);
   }
   size_t usable = tiny::UsableBytes(verdict.size_class);
@@ -195,14 +205,14 @@ HAK_NOINLINE void* MallocUncached(size_t bytes) {
   unsigned tries = 0;
   do {
     void* block = nullptr;
-    if (bytes <= kMaxSmall) {
+    if (!IsSpanSize(bytes)) {
       if constexpr (kVariant.armour) {
         tiny::InspectQuarantine(tiny::ClassFor(bytes));
       }
       block = tiny::MallocSlow(bytes);
     }
     // A few units may be free where no slab is.
-    if (block == nullptr && bytes >= kGrownSpan) {
+    if (block == nullptr && bytes >= kLeastSpan) {
       // Small blocks have their code within; large ones elsewhere.
       const size_t code = kVariant.armour ? tiny::kCodeBytes : 0;
       block = large::Allocate(bytes - code, tiny::kUnit).pointer;
@@ -235,9 +245,8 @@ HAK_NOINLINE void FreeUncached(void* pointer) {
 }  // namespace
 
 void* Slow::Malloc(size_t bytes) {
-  constexpr size_t kOverSmall = kMaxSmall + 1;
-  if (!kVariant.armour &&
-      bytes - kOverSmall <= large::kMaxCachedBytes - kOverSmall) {
+  if (!kVariant.armour && bytes <= large::kMaxCachedBytes &&
+      IsSpanSize(bytes)) {
     void* block = large::AllocateCached(bytes, large::kMaxColor);
     if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
   }
@@ -273,7 +282,7 @@ void* Calloc(size_t count, size_t size) {
   }
   // Armoured blocks are zero when they are handed out.
   if constexpr (kVariant.armour) return MallocCall(bytes);
-  if (bytes > kMaxSmall) {
+  if (bytes >= kLeastSpan) {
     const large::Block block = AllocateSpan(bytes);
     if (HAK_LIKELY(block.pointer != nullptr)) {
       if (!block.zeroed) memset(block.pointer, 0, bytes);
@@ -306,7 +315,7 @@ void* Realloc(void* pointer, size_t bytes) {
     if (StaysInPlace(pointer, bytes, verdict)) return pointer;
   }
   void* block = nullptr;
-  if (pointer != nullptr && bytes >= kGrownSpan && bytes <= kMaxSmall) {
+  if (!kVariant.armour && pointer != nullptr && bytes >= kLeastSpan) {
     block = AllocateSpan(bytes).pointer;
   }
   block = block != nullptr ? Sampled(block, bytes) : MallocCall(bytes);
