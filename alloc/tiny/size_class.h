@@ -33,7 +33,7 @@ inline constexpr uint16_t kStride[kClasses] = {
 inline constexpr size_t kMaxSmall = kStride[kClasses - 1] - 1;
 
 // Of blocks of an eighth of a slab, with a header byte each, seven fit: for
-// armoured blocks only; others are larger than that, or no small ones.
+// armoured blocks, and for what other memory would hold worse still.
 inline constexpr unsigned kEighthClass = 32;
 static_assert(kStride[kEighthClass] == 8192 + kUnit);
 

@@ -37,10 +37,10 @@ constexpr size_t kLeastSpan =
     kVariant.armour ? kMaxSmall + 1 : size_t{tiny::kStride[kEighthClass - 1]};
 
 // Is it always one? What is larger than a small block, and what would waste an
-// eighth of a slab.
+// eighth of a slab but fills two units.
 constexpr bool IsSpanSize(size_t bytes) {
   if (bytes > kMaxSmall) return true;
-  return bytes >= kLeastSpan && bytes < tiny::kStride[kEighthClass];
+  return bytes >= kLeastSpan && bytes <= 2 * large::kUnitBytes;
 }
 
 // No object may be larger, so that pointers into it can be subtracted.

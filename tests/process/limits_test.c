@@ -270,6 +270,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && strcmp(argv[1], "--child") == 0) return ChildMain();
   CheckHeapUnderTest();
   alarm(280);
+  // 8,192: seven such blocks fit into a slab, with headers.
   static const size_t kSizes[] = {MIX,  24,    64,    1000,  5000,
                                   8192, 12000, 16384, 70000, 300000};
   if (LimitsHold()) {
