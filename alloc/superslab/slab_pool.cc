@@ -146,10 +146,10 @@ bool OpenSuper(size_t index, uint16_t taken) {
   meta->mixed.store(0, std::memory_order_relaxed);
   // release: pairs with the acquire in MetaOf and Descriptor.
   Entry(index).slabs.store(meta, std::memory_order_release);
+  // relaxed: a gauge; raised first, since it may be retired at once.
+  g_pool.supers.fetch_add(1, std::memory_order_relaxed);
   const auto open = static_cast<uint16_t>(~(taken | guards));
   PutBack(index, meta, open, open);
-  // relaxed: a gauge.
-  g_pool.supers.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
