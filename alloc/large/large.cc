@@ -43,19 +43,42 @@ void FlushSlots(size_t units, unsigned keep) {
   }
 }
 
+// What all threads' caches may hold, in bytes. relaxed: a bound on volume.
+HAK_CONSTINIT std::atomic<size_t> g_cache_limit{0};
+
+size_t BytesOf(int units) { return static_cast<size_t>(units) << kUnitShift; }
+
+// The cache is full: may it hold more? Where many blocks of many lengths are
+// alive a short one mostly has the wrong ones. All together may hold a sixth of
+// what is alive, and each kThreadUnits; one that holds more is emptied when it
+// has become a third.
+bool MakeRoom() {
+  int more = kThreadUnits;
+  if (t_spans.limit != 0) {
+    more = 64;
+    const size_t all = superslab::Read(g_cache_limit);
+    const size_t live = superslab::Read(superslab::g_budget.live);
+    if (all * 6 > live) {
+      if (t_spans.limit > kThreadUnits && all * 3 > live) FlushThread();
+      return false;
+    }
+    if (superslab::WindowIsFixed()) return false;
+  }
+  superslab::AddTo(g_cache_limit, BytesOf(more));
+  t_spans.limit += more;
+  t_spans.room += more;
+  return true;
+}
+
 bool PutCached(Unit unit, size_t units) {
   if (units > kCachedUnits || !MayCache()) return false;
-  if (!t_spans.open) {
-    t_spans.open = true;
-    t_spans.room = kThreadUnits;
-  }
   SpanBin& bin = SpanBinOf(units);
   if (bin.credit == 0) {
     FlushSlots(units, 0);
     return false;
   }
   if (bin.count == kBinSlots) FlushSlots(units, kBinSlots / 2);
-  if (t_spans.room < static_cast<int>(units)) return false;
+  if (t_spans.room < static_cast<int>(units) && !MakeRoom()) return false;
   t_spans.room -= static_cast<int>(units);
   --bin.credit;
   bin.slots[bin.count++] = unit;
@@ -113,6 +136,23 @@ Block Armoured(size_t bytes, size_t alignment) {
   return {block, true};
 }
 
+Block AllocateOnce(size_t bytes, size_t alignment) {
+  const size_t units = UnitsFor(bytes);
+  const size_t align_units =
+      alignment > kUnitBytes ? alignment >> kUnitShift : 1;
+  SpanResult span{};
+  if (FitsSpan(bytes, alignment)) span = AcquireSpan(units, align_units);
+  if (span.unit == 0) return {AllocateHuge(bytes, alignment), true};
+  SpanTag tag{SpanState::kUsed, 0, static_cast<uint32_t>(units)};
+  if (alignment <= platform::kCacheLine) {
+    tag.color = ColorFor(span.unit, units, bytes, kMaxColor);
+  }
+  WriteTag(span.unit, tag);
+  // What was given back lazily is not known to be zero.
+  const bool zeroed = span.zeroed && hak_config.lazy_free == 0;
+  return {BlockAt(span.unit, tag), zeroed};
+}
+
 }  // namespace
 
 Block Allocate(size_t bytes, size_t alignment) {
@@ -123,35 +163,13 @@ Block Allocate(size_t bytes, size_t alignment) {
       if (void* lone = AllocateLone(bytes)) return {lone, true};
     }
   }
-  const size_t units = UnitsFor(bytes);
-  const size_t align_units =
-      alignment > kUnitBytes ? alignment >> kUnitShift : 1;
-  if (FitsSpan(bytes, alignment)) {
-    SpanTag tag{SpanState::kUsed, 0, static_cast<uint32_t>(units)};
-    SpanResult span = AcquireSpan(units, align_units);
-    if (span.unit == 0) {
-      // Before there is no memory: whatever is free elsewhere.
-      FlushThread();
-      superslab::Purge(0, 0);
-      span = AcquireSpan(units, align_units);
-    }
-    if (span.unit != 0) {
-      if (alignment <= platform::kCacheLine) {
-        tag.color = ColorFor(span.unit, units, bytes, kMaxColor);
-      }
-      WriteTag(span.unit, tag);
-      // What was given back lazily is not known to be zero.
-      const bool zeroed = span.zeroed && hak_config.lazy_free == 0;
-      return {BlockAt(span.unit, tag), zeroed};
-    }
-  }
-  void* huge = AllocateHuge(bytes, alignment);
-  if (huge == nullptr) {
+  for (bool again = false;; again = true) {
+    const Block block = AllocateOnce(bytes, alignment);
+    if (block.pointer != nullptr || again) return block;
+    // Before there is no memory: whatever is free elsewhere.
     FlushThread();
     superslab::Purge(0, 0);
-    huge = AllocateHuge(bytes, alignment);
   }
-  return {huge, true};
 }
 
 void* AllocateLone(size_t bytes) {
@@ -246,8 +264,9 @@ void FlushThread() {
     FlushSlots(units, 0);
     SpanBinOf(units).credit = 0;
   }
+  superslab::TakeFrom(g_cache_limit, BytesOf(t_spans.limit));
   t_spans.room = 0;
-  t_spans.open = false;
+  t_spans.limit = 0;
 }
 
 Counts ReadCounts() {
@@ -273,9 +292,7 @@ Counts ReadCounts() {
   return {spans.used_spans,
           spans.used_units << kUnitShift,
           spans.free_units << kUnitShift,
-          t_spans.open
-              ? static_cast<size_t>(kThreadUnits - t_spans.room) << kUnitShift
-              : 0,
+          BytesOf(t_spans.limit - t_spans.room),
           huge.blocks,
           huge.bytes};
 }
@@ -286,6 +303,10 @@ void LockForFork() {
 }
 
 void UnlockAfterFork(bool child) {
+  // The caches of the other threads are lost.
+  if (child) {
+    g_cache_limit.store(BytesOf(t_spans.limit), std::memory_order_relaxed);
+  }
   UnlockHugeAfterFork(child);
   UnlockSpansAfterFork(child);
 }

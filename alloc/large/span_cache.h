@@ -17,7 +17,8 @@ namespace hakmem::large {
 
 inline constexpr unsigned kCachedUnits = 16;
 inline constexpr unsigned kBinSlots = 30;
-inline constexpr int kThreadUnits = 192;  // 768 KiB in all
+// Of a thread, 768 KiB in all; more where more is alive (MakeRoom in large.cc).
+inline constexpr int kThreadUnits = 192;
 
 // The free spans of one length that a thread has, last in first out.
 struct SpanBin {
@@ -29,10 +30,10 @@ struct SpanBin {
 };
 static_assert(sizeof(SpanBin) == 128, "addressed by a shift");
 struct SpanCache {
-  // Units that it still takes. 0 where nothing may stay with the thread, and
-  // before its first slow free.
+  // Units that it still takes, and may hold in all. 0 where nothing may stay
+  // with the thread, and before its first slow free.
   int room;
-  bool open;                   // room was given
+  int limit;
   SpanBin bins[kCachedUnits];  // of 1, 2, ... units
 };
 extern __thread SpanCache t_spans;

@@ -182,11 +182,12 @@ void Purge(size_t keep, size_t keep_supers) {
   PurgeSlabs(keep, keep_supers);
 }
 
-void PurgeToBound() {
+void PurgeIfOverBudget() {
   size_t before;
   do {
     const size_t bound = DirtyBound();
     const size_t dirty = Read(g_budget.dirty);
+    if (HAK_LIKELY(dirty <= bound)) return;
     const size_t most = MostDirty(bound, dirty, Read(g_budget.live));
     if (dirty <= most) return;
     before = Read(g_budget.purged);

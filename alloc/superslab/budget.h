@@ -87,7 +87,6 @@ inline size_t BaseBound(size_t live = Read(g_budget.live)) {
   return share > least ? share : least;
 }
 inline size_t DirtyBound() { return BaseBound() + Slack(); }
-inline bool OverBudget() { return Read(g_budget.dirty) > DirtyBound(); }
 
 // Giving back costs more than it gives in a program whose memory goes up and
 // down all the time: it would fault it in again and again. So it is done
@@ -112,10 +111,7 @@ void Purge(size_t keep, size_t keep_supers);
 
 // The rule itself. Every free that may have released a slab or a span ends
 // here.
-HAK_COLD void PurgeToBound();
-inline void PurgeIfOverBudget() {
-  if (HAK_UNLIKELY(OverBudget())) PurgeToBound();
-}
+HAK_COLD void PurgeIfOverBudget();
 
 // The same rule for who has other dirty memory as well: how much of `dirty` is
 // to be given back, if `live` is alive. Where next to nothing is all of it is,

@@ -21,15 +21,17 @@ using superslab::kSlabBytes;
 HAK_CONSTINIT std::atomic<bool> g_took_larger{false};
 
 // Marks the pages of a block as written: those of its header byte up to those
-// of its last. False: its last page is clean and `may_touch` is not given; the
-// first block of a batch is needed, the others are only cheap if they are
-// there.
-bool TouchBlock(Heap& heap, SlabDescriptor* slab, void* block, bool may_touch) {
+// of its last. Returns where the last one ends; 0: it is clean and `may_touch`
+// is not given. The first block of a batch is needed, the others are only cheap
+// if they are there.
+HAK_COLD uintptr_t TouchBlock(Heap& heap, SlabDescriptor* slab, uintptr_t block,
+                              bool may_touch) {
   const unsigned shift = PageShift();
-  const size_t offset = AddressOf(static_cast<char*>(block)) - SlabBase(slab);
+  const uintptr_t base = SlabBase(slab);
+  const size_t offset = block - base;
   size_t page = (offset - 1) >> shift;
   const size_t last = (offset + StrideBytes(slab) - 2) >> shift;
-  if (!may_touch && ((slab->clean_pages >> last) & 1) != 0) return false;
+  if (!may_touch && ((slab->clean_pages >> last) & 1) != 0) return 0;
   for (; page <= last; ++page) {
     const uint16_t bit = static_cast<uint16_t>(1u << page);
     if ((slab->clean_pages & bit) == 0) continue;
@@ -37,9 +39,9 @@ bool TouchBlock(Heap& heap, SlabDescriptor* slab, void* block, bool may_touch) {
     heap.dirty_bytes += size_t{1} << shift;
     heap.fresh_bytes += size_t{1} << shift;
     // What a purge has zeroed says nothing about what was written there.
-    if (page == (offset - 1) >> shift) StoreHeader(block, 0);
+    if (page == (offset - 1) >> shift) StoreHeader(At<void>(block), 0);
   }
-  return true;
+  return base + ((last + 1) << shift);
 }
 
 void Append(Chain* out, void* block) {
@@ -150,7 +152,8 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
   const uintptr_t first = FirstBlock(slab);
   const unsigned words = (slab->capacity + 63u) / 64;
   const int8_t free_token = static_cast<int8_t>(slab->token + kFreeBias);
-  const bool any_clean = slab->clean_pages != 0;
+  // What ends up to here lies in pages that are known to be written.
+  uintptr_t ready = slab->clean_pages != 0 ? 1 : UINTPTR_MAX;
   unsigned carved = slab->carved;
   unsigned taken = 0;
   void* damaged = nullptr;
@@ -161,12 +164,13 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
     for (; word != 0; word &= word - 1) {
       const unsigned index =
           w * 64 + static_cast<unsigned>(__builtin_ctzll(word));
-      void* block = At<void>(first + index * stride);
-      if (taken == want ||
-          (any_clean && !TouchBlock(heap, slab, block, taken == 0))) {
-        enough = true;
-        break;
+      const uintptr_t address = first + index * stride;
+      if (address + stride - 1 > ready && taken != want) {
+        ready = TouchBlock(heap, slab, address, taken == 0);
       }
+      enough = taken == want || ready == 0;
+      if (enough) break;
+      void* block = At<void>(address);
       if (index >= carved) {
         carved = index + 1;
       } else if (HAK_UNLIKELY(!HeaderIntact(block, free_token) ||

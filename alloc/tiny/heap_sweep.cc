@@ -36,6 +36,9 @@ uint16_t PurgeablePages(SlabDescriptor* slab) {
   const size_t page = platform::PageSize();
   const size_t stride = StrideBytes(slab);
   const size_t first = size_t{slab->first_units} * kUnit;
+  const auto index = [slab](size_t distance) {
+    return (distance * slab->reciprocal) >> 32;  // as in IndexAt
+  };
   unsigned result = 0;
   unsigned bit = 1;
   for (size_t start = 0; start < superslab::kSlabBytes;
@@ -43,10 +46,9 @@ uint16_t PurgeablePages(SlabDescriptor* slab) {
     if ((slab->clean_pages & bit) != 0) continue;
     const size_t end = start + page;
     if (end < first) continue;
-    size_t hi = (end - first) / stride;
+    size_t hi = index(end - first);
     if (hi >= slab->capacity) hi = slab->capacity - 1u;
-    const size_t lo =
-        start + 2 > stride + first ? (start + 1 - first) / stride : 0;
+    const size_t lo = start + 2 > stride + first ? index(start + 1 - first) : 0;
     if (lo > hi || AllFree(FreeBits(slab), static_cast<unsigned>(lo),
                            static_cast<unsigned>(hi))) {
       result |= bit;

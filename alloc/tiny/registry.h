@@ -18,11 +18,11 @@ namespace hakmem::tiny {
 HAK_COLD void AbandonHeap(Heap* heap);
 
 // A notify reached a heap that has no thread: do what AbandonHeap could not.
-void SettleIdleHeap(Heap& heap);
+HAK_COLD void SettleIdleHeap(Heap& heap);
 
 // The heap of threads that have none of their own any more, or no way to learn
 // of their end. Never idle. nullptr: no memory.
-[[nodiscard]] Heap* SharedHeap();
+[[nodiscard]] HAK_COLD Heap* SharedHeap();
 
 // Takes over an orphan of the class that has free blocks. False: there is none.
 HAK_COLD bool AdoptOrphanLocked(Heap& heap, unsigned size_class);
@@ -30,7 +30,7 @@ HAK_COLD bool AdoptOrphanLocked(Heap& heap, unsigned size_class);
 // whose blocks are free: release it.
 void ReleaseOrphan(SlabDescriptor* slab);
 // Somebody found that this orphan has become worth adopting.
-void AdoptThisOrphan(Heap& heap, SlabDescriptor* slab);
+HAK_COLD void AdoptThisOrphan(Heap& heap, SlabDescriptor* slab);
 
 // All heaps, newest first; heaps are never destroyed.
 Heap* FirstHeap();

@@ -20,22 +20,23 @@ inline constexpr size_t kUnit = 16;
 // steps of each doubling, and at most 20 % of a block is lost to rounding. One
 // is out of step: 4,384 serves pages of 4 KiB with what a page cache puts
 // behind them (SQLite: 4,096 + 276), which is where such requests come from.
-// Above 8 KiB there are few, since each takes a slab of a heap: so many that no
-// block takes a tenth more than the pages that it would need by itself. Of the
-// last three six, five and four fit, wherever the first begins (FirstOffset).
+// Above 8 KiB there are few, since each takes a slab of a heap: as long as
+// seven, six, five and four to a slab may be, wherever the first begins
+// (FirstOffset).
 inline constexpr uint16_t kStride[kClasses] = {
     16,   32,    48,    64,   80,   96,   112,  128,   //
     144,  176,   208,   240,  272,  336,  400,  464,   //
     528,  656,   784,   912,  1040, 1296, 1552, 1808,  //
     2064, 2576,  3088,  3600, 4384, 5136, 6160, 7184,  //
-    8208, 10752, 12912, 16128};
+    9296, 10752, 12912, 16128};
 
 inline constexpr size_t kMaxSmall = kStride[kClasses - 1] - 1;
 
 // Of blocks of an eighth of a slab, with a header byte each, seven fit: for
 // armoured blocks, and for what other memory would hold worse still.
 inline constexpr unsigned kEighthClass = 32;
-static_assert(kStride[kEighthClass] == 8192 + kUnit);
+static_assert(kStride[kEighthClass] > 8192 &&
+              kStride[kEighthClass - 1] <= 8192);
 
 constexpr size_t UsableBytes(unsigned size_class) {
   return kStride[size_class] - size_t{1};

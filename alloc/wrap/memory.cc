@@ -294,6 +294,18 @@ void* Calloc(size_t count, size_t size) {
   return block == nullptr ? nullptr : memset(block, 0, bytes);
 }
 
+// How many bytes to ask for where a block has to move to grow. One that grows
+// by little will go on, and finds free what it does not need of an eighth more
+// (the next realloc gives it back), so that it moves less often. It costs
+// addresses, and pages only once it has grown into them; a pool has neither.
+size_t WithHeadroom(size_t bytes, size_t before) {
+  const size_t more = bytes + bytes / 8;
+  const bool goes_on = bytes - before < before / 4;  // and is no less
+  return goes_on && more <= large::kMaxSpanBytes && !superslab::WindowIsFixed()
+             ? more
+             : bytes;
+}
+
 void* Realloc(void* pointer, size_t bytes) {
   Verdict verdict{};
   if (HAK_LIKELY(pointer != nullptr)) {
@@ -314,13 +326,14 @@ void* Realloc(void* pointer, size_t bytes) {
     if (bytes > kMaxBytes) return OutOfMemory();
     if (StaysInPlace(pointer, bytes, verdict)) return pointer;
   }
+  if (pointer == nullptr) return MallocCall(bytes);
+  const size_t usable = UsableOf(pointer, verdict);
   void* block = nullptr;
-  if (!kVariant.armour && pointer != nullptr && bytes >= kLeastSpan) {
-    block = AllocateSpan(bytes).pointer;
+  if (!kVariant.armour && bytes >= kLeastSpan) {
+    block = AllocateSpan(WithHeadroom(bytes, usable)).pointer;
   }
   block = block != nullptr ? Sampled(block, bytes) : MallocCall(bytes);
-  if (block == nullptr || pointer == nullptr) return block;
-  const size_t usable = UsableOf(pointer, verdict);
+  if (block == nullptr) return nullptr;
   memcpy(block, pointer, bytes < usable ? bytes : usable);
   FreeCall(pointer);
   return block;

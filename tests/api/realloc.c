@@ -119,6 +119,33 @@ static void Creep(size_t step, size_t end) {
   free(p);
 }
 
+// Buffers that grow in turns are in each other's way. One that moves gets an
+// eighth more than it asks for, so that from one size to 8 times it there are
+// at most 1 + log(8) / log(9/8) moves. (Hardened guards each block's end
+// instead.)
+static void GrowInTurns(void) {
+  enum { kBuffers = 40, kFrom = 12 << 10, kTo = 8 * kFrom, kMoves = 18 };
+  if (!OnHakmem() || OnHardened()) return;
+  unsigned char* p[kBuffers];
+  int moves[kBuffers] = {0};
+  for (int i = 0; i < kBuffers; ++i) CHECK((p[i] = Escape(malloc(kFrom))) != 0);
+  for (size_t n = kFrom; n < kTo; n += 200) {
+    for (int i = 0; i < kBuffers; ++i) {
+      unsigned char* const before = p[i];
+      p[i] = Escape(realloc(before, n));
+      CHECK(p[i] != NULL);
+      if (p[i] != before) CHECK_LE(++moves[i], kMoves);
+    }
+  }
+  for (int i = 0; i < kBuffers; ++i) {
+    // And what is not needed is given back.
+    p[i] = Escape(realloc(p[i], kTo / 4 * 3));
+    CHECK(p[i] != NULL);
+    CHECK_LE(malloc_usable_size(p[i]), kTo / 4 * 3 + kTo / 8);
+    free(p[i]);
+  }
+}
+
 // The libc that is replaced decides: glibc frees and returns NULL, musl
 // returns a block of size 0.
 static void ToZero(void) {
@@ -164,6 +191,7 @@ void TestRealloc(void) {
   Creep(1, 30000);
   Creep(137, 1000000);
   Creep(65537, (size_t)24 << 20);
+  GrowInTurns();
   ToZero();
   Arrays();
 }

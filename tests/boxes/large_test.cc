@@ -15,6 +15,7 @@
 
 #include "alloc/base/pointers.h"
 #include "alloc/large/huge.h"
+#include "alloc/large/span_cache.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/window.h"
 #include "gtest/gtest.h"
@@ -120,6 +121,42 @@ void ResizeKeepsContents() {
   EXPECT_EQ(large::ReadCounts().bytes, 0u);
 }
 
+// What a thread keeps of short spans goes with what is alive.
+void CacheGoesWithLive() {
+  constexpr size_t kUsual = size_t{768} << 10;
+  constexpr size_t kGrant = size_t{256} << 10;
+  std::mt19937 random(6);
+  const auto units = [&] { return (1 + random() % 16) * large::kUnitBytes; };
+  const auto allocate = [&](size_t bytes) {
+    void* p = large::AllocateCached(bytes, 0);
+    return p != nullptr ? p : large::Allocate(bytes, large::kUnitBytes).pointer;
+  };
+  const auto live = [] { return superslab::Read(superslab::g_budget.live); };
+  const auto free = [](void* p) {
+    if (!large::FreeCached(p)) Free(p);
+  };
+  std::vector<void*> blocks(400);
+  for (void*& p : blocks) ASSERT_NE(p = allocate(units()), nullptr);
+  size_t most = 0;
+  for (int i = 0; i < 20000; ++i) {
+    void*& p = blocks[random() % blocks.size()];
+    free(p);
+    ASSERT_NE(p = allocate(units()), nullptr);
+    const size_t cached = large::ReadCounts().cached_here;
+    most = std::max(most, cached);
+    ASSERT_LE(cached, std::max(kUsual, live() / 4 + kGrant));
+  }
+  EXPECT_GT(most, kUsual);
+  for (void* p : blocks) {
+    free(p);
+    ASSERT_LE(large::ReadCounts().cached_here,
+              std::max(kUsual, live() / 3 + kGrant));
+  }
+  large::FlushThread();
+  EXPECT_EQ(large::ReadCounts().cached_here, 0u);
+  EXPECT_EQ(large::ReadCounts().blocks, 0u);
+}
+
 // Grows the registry through several tables and shrinks it again.
 void RegistryHoldsThousands() {
   constexpr size_t kBytes = size_t{33} << 20;
@@ -183,6 +220,7 @@ TEST(Large, EverySizeAndAlignment) {
   EXPECT_EQ(InChild(EverySizeAndAlignment), 0);
 }
 TEST(Large, ResizeKeepsContents) { EXPECT_EQ(InChild(ResizeKeepsContents), 0); }
+TEST(Large, CacheGoesWithLive) { EXPECT_EQ(InChild(CacheGoesWithLive), 0); }
 TEST(Large, RegistryHoldsThousands) {
   EXPECT_EQ(InChild(RegistryHoldsThousands), 0);
 }
