@@ -203,7 +203,8 @@ bool ResizeArmoured(void* pointer, Unit unit, SpanTag tag, size_t bytes) {
   if (!CanariesIntact(block + before, canaries)) {
     ReportOverflow(pointer, "Large");
   }
-  if (bytes + kTail > room) {
+  // What ends at a guard may have had no tail either.
+  if (bytes > before && bytes + kTail > room) {
     if (!Extend(AddressOf(block), unit, tag, bytes)) return false;
     room = EndOf(unit, ReadTag(unit)) - AddressOf(block);
   }

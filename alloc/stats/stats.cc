@@ -11,6 +11,7 @@
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/parking.h"
 #include "alloc/tiny/registry.h"
+#include "alloc/tiny/small.h"
 
 namespace hakmem::stats {
 namespace {
@@ -34,6 +35,7 @@ void AddHeap(tiny::Heap& heap, Totals* totals) {
 
 void Read(Totals* totals) {
   *totals = Totals{};
+  tiny::PublishAllCached();
   tiny::CountOrphans(totals->classes,
                      [](void* classes, unsigned c, size_t used) {
                        ClassTotals& sum = static_cast<ClassTotals*>(classes)[c];

@@ -32,6 +32,9 @@ inline constexpr size_t kMaxAlignment = 2048;
 // Empties the calling thread's cache; gives its heap up for good if `exiting`.
 HAK_COLD void FlushThread(bool exiting);
 
+// Makes the gauges of the calling thread's cache exact.
+void PublishAllCached();
+
 // Gives what free slabs of all heaps hold back to the pool, and free pages of
 // sparse slabs to the kernel.
 HAK_COLD void TrimAllHeaps();

@@ -160,7 +160,7 @@ void* InstallChain(unsigned c, const Chain& chain) {
 }
 
 // Blocks of a class from the heap, from an orphan, or from a fresh slab.
-bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
+HAK_COLD bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   TakeResult result;
   const uint64_t now = platform::Now();
   // relaxed: a hint.
@@ -209,6 +209,10 @@ void PublishCached(unsigned c) {
     // relaxed: a gauge.
     heap->counts[c].cached.store(cached, std::memory_order_relaxed);
   }
+}
+
+void PublishAllCached() {
+  for (unsigned c = 0; c < kClasses; ++c) PublishCached(c);
 }
 
 void FlushBin(unsigned c, unsigned count, bool keep_empty) {

@@ -34,7 +34,7 @@ void* HAK_ENTRY(aligned_alloc)(size_t alignment, size_t bytes) {
   return wrap::AlignedAlloc(alignment, bytes);
 }
 void* HAK_ENTRY(memalign)(size_t alignment, size_t bytes) {
-  return wrap::AlignedAlloc(alignment, bytes);
+  return wrap::Memalign(alignment, bytes);
 }
 int HAK_ENTRY(posix_memalign)(void** result, size_t alignment, size_t bytes) {
   return wrap::PosixMemalign(result, alignment, bytes);
@@ -59,7 +59,7 @@ void* HAK_ENTRY(__libc_realloc)(void* p, size_t bytes) {
   return wrap::Realloc(p, bytes);
 }
 void* HAK_ENTRY(__libc_memalign)(size_t alignment, size_t bytes) {
-  return wrap::AlignedAlloc(alignment, bytes);
+  return wrap::Memalign(alignment, bytes);
 }
 void* HAK_ENTRY(__libc_valloc)(size_t bytes) { return wrap::Valloc(bytes); }
 void* HAK_ENTRY(__libc_pvalloc)(size_t bytes) { return wrap::Pvalloc(bytes); }

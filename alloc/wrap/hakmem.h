@@ -31,8 +31,8 @@ struct hak_class_stats {
   size_t stride;         // bytes from block to block; a block holds one less
   size_t slabs;          // of 64 KiB, that hold blocks of this class
   size_t used_blocks;    // live, or in the cache of a thread
-  size_t cached_blocks;  // of these, in caches when their thread last refilled
-                         // or flushed: exact to a batch per thread
+  size_t cached_blocks;  // of these, in caches: now in the calling thread's, in
+                         // others' when these last refilled or flushed
   uint64_t refilled;     // blocks that ever left slabs, and came back
   uint64_t flushed;
 };
@@ -40,7 +40,8 @@ struct hak_class_stats {
 // Bytes unless said otherwise. live + cached <= committed holds at any time.
 // Under load each value is exact at some moment of the call, but not all at the
 // same: committed <= mapped holds once all threads are quiet. What one thread
-// frees of another's counts as live until that one, or hak_trim, finds it.
+// frees of another's counts as live until that one, or hak_trim, finds it; what
+// other threads have in their caches is known to a batch for each class.
 struct hak_stats {
   size_t live;       // in blocks that the program holds, with their rounding
   size_t cached;     // in blocks that threads keep for their next malloc

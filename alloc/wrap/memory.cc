@@ -177,22 +177,24 @@ bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict,
 }
 
 // Can the block stay where it is? A small one does if at most half of it would
-// be idle.
+// be idle, or no class is shorter.
 bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
   if (verdict.zero_size) return false;
+  // Small armoured blocks have their code within, and none of the least class.
+  const size_t code = kVariant.armour ? tiny::kCodeBytes : 0;
+  constexpr unsigned kLeastClass = kVariant.armour ? 1 : 0;
   if (!verdict.small) {
-    return bytes >= kLeastSpan &&
+    return bytes + code >= kLeastSpan &&
            large::Resize(pointer, verdict.ownership, bytes);
   }
-  size_t usable = tiny::UsableBytes(verdict.size_class);
+  const unsigned c = verdict.size_class;
+  const size_t usable = tiny::UsableBytes(c);
+  const size_t idle = usable - tiny::UsableBytes(kLeastClass);
+  if (bytes + code > usable || bytes <= idle / 2) return false;
   if constexpr (kVariant.armour) {
-    usable -= tiny::kCodeBytes;
-    if (bytes > usable || bytes < usable / 2) return false;
-    const unsigned c = verdict.size_class;
     tiny::Rearm(pointer, c, tiny::AskedBytes(pointer, c), bytes);
-    return true;
   }
-  return bytes <= usable && bytes >= usable / 2;
+  return true;
 }
 
 HAK_NOINLINE void* MallocUncached(size_t bytes) {
@@ -347,13 +349,22 @@ void* AlignedAlloc(size_t alignment, size_t bytes) {
   return Aligned(alignment, bytes);
 }
 
+void* Memalign(size_t alignment, size_t bytes) {
+  if (alignment == 0) alignment = 1;
+  if constexpr (platform::kGlibc) {
+    size_t power = 1;
+    // 0, which is refused, if there is none so large.
+    while (power != 0 && power < alignment) power <<= 1;
+    alignment = power;
+  }
+  return AlignedAlloc(alignment, bytes);
+}
+
 int PosixMemalign(void** result, size_t alignment, size_t bytes) {
   if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) {
     return EINVAL;
   }
-  const int saved = errno;
   void* block = Aligned(alignment, bytes);
-  errno = saved;
   if (block == nullptr) return ENOMEM;
   *result = block;
   return 0;

@@ -39,7 +39,10 @@ void* Calloc(size_t count, size_t size);
 // realloc(p, 0) frees and returns nullptr on glibc, returns a block on musl.
 void* Realloc(void* pointer, size_t bytes);
 void* AlignedAlloc(size_t alignment, size_t bytes);
-// Returns 0, EINVAL or ENOMEM, and leaves errno alone.
+// The same, but as the libcs are lenient: with glibc any alignment is rounded
+// up to a power of two, with musl only 0 is.
+void* Memalign(size_t alignment, size_t bytes);
+// Returns 0, EINVAL or ENOMEM, and sets errno only to ENOMEM, as the libcs do.
 int PosixMemalign(void** result, size_t alignment, size_t bytes);
 void* Valloc(size_t bytes);
 void* Pvalloc(size_t bytes);

@@ -119,6 +119,17 @@ static void Creep(size_t step, size_t end) {
   free(p);
 }
 
+// Of a block that has the size already nothing has to move.
+static void SameSizeStays(void) {
+  for (size_t n = 1; n < 300000; n += n < 20000 ? 1 : 997) {
+    void* p = Escape(malloc(n));
+    CHECK(p != NULL);
+    void* q = Escape(realloc(p, n));
+    if (q != p) CHECK_EQ(n, SIZE_MAX);
+    free(q);
+  }
+}
+
 // Buffers that grow in turns are in each other's way. One that moves gets an
 // eighth more than it asks for, so that from one size to 8 times it there are
 // at most 1 + log(8) / log(9/8) moves. (Hardened guards each block's end
@@ -191,6 +202,7 @@ void TestRealloc(void) {
   Creep(1, 30000);
   Creep(137, 1000000);
   Creep(65537, (size_t)24 << 20);
+  SameSizeStays();
   GrowInTurns();
   ToZero();
   Arrays();
