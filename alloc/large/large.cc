@@ -16,6 +16,7 @@
 #include "alloc/superslab/budget.h"
 #include "hakmem.h"
 #include "platform/die.h"
+#include "platform/page_source.h"
 
 namespace hakmem::large {
 
@@ -48,6 +49,15 @@ HAK_CONSTINIT std::atomic<size_t> g_cache_limit{0};
 
 size_t BytesOf(int units) { return static_cast<size_t>(units) << kUnitShift; }
 
+// Is the thread's cache so often full that it costs a hundredth of the time?
+bool IsOftenFull() {
+  constexpr uint32_t kOften = 256;
+  const uint32_t now = static_cast<uint32_t>(platform::Now() >> 23);
+  if (t_spans.full_at != now) t_spans.full = 0;
+  t_spans.full_at = now;
+  return ++t_spans.full > kOften;
+}
+
 // The cache is full: may it hold more? Where many blocks of many lengths are
 // alive a short one mostly has the wrong ones. All together may hold a sixth of
 // what is alive, and each kThreadUnits; one that holds more is emptied when it
@@ -62,7 +72,7 @@ bool MakeRoom() {
       if (t_spans.limit > kThreadUnits && all * 3 > live) FlushThread();
       return false;
     }
-    if (superslab::WindowIsFixed()) return false;
+    if (!IsOftenFull()) return false;
   }
   superslab::AddTo(g_cache_limit, BytesOf(more));
   t_spans.limit += more;

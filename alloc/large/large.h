@@ -12,10 +12,6 @@
 
 namespace hakmem::large {
 
-// Blocks above are mappings of their own: page faults are what they cost,
-// wherever they come from.
-inline constexpr size_t kMaxSpanBytes = size_t{32} << 20;
-
 struct Block {
   void* pointer;  // nullptr: no memory
   bool zeroed;    // it reads as zero

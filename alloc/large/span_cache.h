@@ -34,6 +34,9 @@ struct SpanCache {
   // with the thread, and before its first slow free.
   int room;
   int limit;
+  // How often it was full in these 8 ms, by a rough clock.
+  uint32_t full;
+  uint32_t full_at;
   SpanBin bins[kCachedUnits];  // of 1, 2, ... units
 };
 extern __thread SpanCache t_spans;

@@ -299,13 +299,10 @@ void* Calloc(size_t count, size_t size) {
 // How many bytes to ask for where a block has to move to grow. One that grows
 // by little will go on, and finds free what it does not need of an eighth more
 // (the next realloc gives it back), so that it moves less often. It costs
-// addresses, and pages only once it has grown into them; a pool has neither.
+// addresses, and pages only once it has grown into them.
 size_t WithHeadroom(size_t bytes, size_t before) {
-  const size_t more = bytes + bytes / 8;
   const bool goes_on = bytes - before < before / 4;  // and is no less
-  return goes_on && more <= large::kMaxSpanBytes && !superslab::WindowIsFixed()
-             ? more
-             : bytes;
+  return goes_on ? bytes + bytes / 8 : bytes;
 }
 
 void* Realloc(void* pointer, size_t bytes) {
