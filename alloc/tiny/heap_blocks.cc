@@ -20,10 +20,13 @@ using superslab::kSlabBytes;
 
 HAK_CONSTINIT std::atomic<bool> g_took_larger{false};
 
+// Of a batch so many blocks are needed, the others are only cheap if they are
+// there: armoured ones, so that there is something to shuffle.
+constexpr unsigned kNeeded = kVariant.armour ? 8 : 1;
+
 // Marks the pages of a block as written: those of its header byte up to those
 // of its last. Returns where the last one ends; 0: it is clean and `may_touch`
-// is not given. The first block of a batch is needed, the others are only cheap
-// if they are there.
+// is not given.
 HAK_COLD uintptr_t TouchBlock(Heap& heap, SlabDescriptor* slab, uintptr_t block,
                               bool may_touch) {
   const unsigned shift = PageShift();
@@ -166,7 +169,7 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
           w * 64 + static_cast<unsigned>(__builtin_ctzll(word));
       const uintptr_t address = first + index * stride;
       if (address + stride - 1 > ready && taken != want) {
-        ready = TouchBlock(heap, slab, address, taken == 0);
+        ready = TouchBlock(heap, slab, address, taken < kNeeded);
       }
       enough = taken == want || ready == 0;
       if (enough) break;

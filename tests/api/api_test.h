@@ -14,6 +14,7 @@ void TestCalloc(void);         // calloc.c
 void TestSizedFree(void);      // sized_free.c
 void TestHeaderByte(void);     // header_byte.c
 void TestGnu(void);            // gnu.c
+void TestOrder(void);          // order.c
 void TestHak(void);            // hak.c
 
 #endif  // TESTS_API_API_TEST_H_

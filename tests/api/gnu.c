@@ -1,7 +1,7 @@
 // Box:   tests/api.   Uses: tests/support.h, glibc's malloc.h.
 // Holds: the GNU diagnostics. One unwrapped call would link libc's whole heap
 //        and print its empty numbers; these must be the real heap's.
-// Read next: hak.c
+// Read next: order.c
 #include "tests/api/api_test.h"
 #include "tests/support.h"
 

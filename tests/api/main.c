@@ -24,6 +24,7 @@ static const Group kGroups[] = {
     {"sized_free", TestSizedFree},
     {"header_byte", TestHeaderByte},
     {"gnu", TestGnu},
+    {"order", TestOrder},
     {"hak", TestHak},
 };
 
