@@ -180,7 +180,7 @@ bool FitsSize(void* pointer, size_t bytes, const Verdict& verdict,
 // be idle, or no class is shorter.
 bool StaysInPlace(void* pointer, size_t bytes, const Verdict& verdict) {
   if (verdict.zero_size) return false;
-  // Small armoured blocks have their code within, and none of the least class.
+  // Small armoured blocks have their code within; none are of the least class.
   const size_t code = kVariant.armour ? tiny::kCodeBytes : 0;
   constexpr unsigned kLeastClass = kVariant.armour ? 1 : 0;
   if (!verdict.small) {
@@ -298,10 +298,10 @@ void* Calloc(size_t count, size_t size) {
 
 // How many bytes to ask for where a block has to move to grow. One that grows
 // by little will go on, and finds free what it does not need of an eighth more
-// (the next realloc gives it back), so that it moves less often. It costs
-// addresses, and pages only once it has grown into them.
+// (the next realloc gives it back), so that it moves less often. One that
+// shrinks does not go on: the difference wraps round.
 size_t WithHeadroom(size_t bytes, size_t before) {
-  const bool goes_on = bytes - before < before / 4;  // and is no less
+  const bool goes_on = bytes - before < before / 4;
   return goes_on ? bytes + bytes / 8 : bytes;
 }
 

@@ -33,8 +33,8 @@ static int Neighbours(size_t bytes) {
 
 void TestOrder(void) {
   if (!OnHardened()) return;
-  // Of n blocks in any order 2 in n are, and a batch has eight or more; of a
-  // batch that is no batch all are.
+  // Of a batch of n in any order 2 in n are beside the one before, and n is
+  // eight or more. In order all would be.
   for (size_t bytes = 32; bytes <= 4096; bytes *= 2) {
     CHECK_LE(Neighbours(bytes), kBlocks * 2 / 5);
   }

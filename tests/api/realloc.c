@@ -119,7 +119,7 @@ static void Creep(size_t step, size_t end) {
   free(p);
 }
 
-// Of a block that has the size already nothing has to move.
+// A block that has the size already has no reason to move.
 static void SameSizeStays(void) {
   for (size_t n = 1; n < 300000; n += n < 20000 ? 1 : 997) {
     void* p = Escape(malloc(n));
@@ -139,7 +139,10 @@ static void GrowInTurns(void) {
   if (!OnHakmem() || OnHardened()) return;
   unsigned char* p[kBuffers];
   int moves[kBuffers] = {0};
-  for (int i = 0; i < kBuffers; ++i) CHECK((p[i] = Escape(malloc(kFrom))) != 0);
+  for (int i = 0; i < kBuffers; ++i) {
+    p[i] = Escape(malloc(kFrom));
+    CHECK(p[i] != NULL);
+  }
   for (size_t n = kFrom; n < kTo; n += 200) {
     for (int i = 0; i < kBuffers; ++i) {
       unsigned char* const before = p[i];
@@ -149,7 +152,7 @@ static void GrowInTurns(void) {
     }
   }
   for (int i = 0; i < kBuffers; ++i) {
-    // And what is not needed is given back.
+    // What was asked for beyond the need must not stay for good.
     p[i] = Escape(realloc(p[i], kTo / 4 * 3));
     CHECK(p[i] != NULL);
     CHECK_LE(malloc_usable_size(p[i]), kTo / 4 * 3 + kTo / 8);

@@ -270,9 +270,9 @@ int main(int argc, char** argv) {
   if (argc == 2 && strcmp(argv[1], "--child") == 0) return ChildMain();
   CheckHeapUnderTest();
   alarm(280);
-  // 8,192: seven such blocks fit into a slab, with headers.
-  static const size_t kSizes[] = {MIX,  24,    64,    1000,  5000,
-                                  8192, 12000, 16384, 70000, 300000};
+  // 8,192 and 8,193: of both seven fit into a slab, of the latter with headers.
+  static const size_t kSizes[] = {MIX,  24,    64,    1000,  5000,  8192,
+                                  8193, 12000, 16384, 70000, 300000};
   if (LimitsHold()) {
     for (size_t mib = 8; mib <= 256; mib *= 2) {
       for (size_t i = 0; i < sizeof kSizes / sizeof kSizes[0]; ++i) {
