@@ -4,7 +4,9 @@
 // Locks: the own heap's while blocks move; none while a slab is acquired.
 // Read next: alloc/tiny/aligned_shape.h
 
+#include "alloc/base/sampling.h"
 #include "alloc/tiny/aligned_shape.h"
+#include "alloc/tiny/armour.h"
 #include "alloc/tiny/bins.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/small.h"
@@ -12,27 +14,37 @@
 namespace hakmem::tiny {
 namespace {
 
+HAK_INLINE bool LiesAt(const void* block, size_t alignment) {
+  return (AddressOf(static_cast<const char*>(block)) & (alignment - 1)) == 0;
+}
+
+// May a block of the bin be handed out for so many bytes? Where sizes are
+// checked one of a larger class than they ask for must be of an aligned slab,
+// by which the check knows it.
+HAK_INLINE bool MayServe(unsigned c, const void* block, size_t bytes) {
+  return !kVariant.narrow_classes || c == ClassFor(bytes) || IsAligned(block);
+}
+
+// The first block of a bin, which is free and links to `next`, is handed out.
+HAK_INLINE void* TakeFirst(unsigned c, void* block, void* next) {
+  t_cache.head[c] = next;
+  ++t_cache.room[c];
+  StoreHeader(block, LiveToken(c));
+  return block;
+}
+
 // One of the first blocks of a bin, if it lies at a multiple of `alignment`.
-// Where sizes are checked a block of a larger class than `bytes` asks for must
-// be of an aligned slab, by which the check knows it.
-void* TakeCachedAligned(unsigned c, size_t alignment, size_t bytes) {
-  const bool any = !kVariant.narrow_classes || c == ClassFor(bytes);
+HAK_NOINLINE void* FindCached(unsigned c, size_t alignment, size_t bytes) {
   constexpr int kTries = 4;
   void* before = nullptr;
   void* block = t_cache.head[c];
   for (int i = 0; i < kTries && block != nullptr; ++i) {
     if (LoadHeader(block) != FreeToken(c)) ReportDamagedFreeBlock(block);
-    void* next = LoadLink(block);
-    if ((AddressOf(static_cast<char*>(block)) & (alignment - 1)) == 0 &&
-        (any || IsAligned(block))) {
-      if (before == nullptr) {
-        t_cache.head[c] = next;
-      } else {
-        StoreLink(before, next);
-      }
-      ++t_cache.room[c];
-      StoreHeader(block, LiveToken(c));
-      return block;
+    void* const next = LoadLink(block);
+    if (LiesAt(block, alignment) && MayServe(c, block, bytes)) {
+      if (before == nullptr) return TakeFirst(c, block, next);
+      StoreLink(before, next);
+      return TakeFirst(c, block, t_cache.head[c]);
     }
     before = block;
     block = next;
@@ -58,11 +70,10 @@ void* PrependChain(unsigned c, const Chain& chain) {
 }
 
 HAK_COLD void* AllocateUncached(size_t alignment, AlignedShape shape) {
-  // How many at a time: they are looked for one by one afterwards.
-  constexpr unsigned kBatch = 8;
   const unsigned c = shape.size_class;
   Heap* heap = OwnHeap();
-  const unsigned want = heap != nullptr && !kVariant.armour ? kBatch : 1;
+  // Who samples must see every block that a thread takes.
+  const unsigned want = heap != nullptr && !Sampling() ? NextBatch(c) : 1;
   if (heap == nullptr) heap = SharedHeap();
   if (heap == nullptr) return nullptr;
   TakeResult result;
@@ -80,6 +91,8 @@ HAK_COLD void* AllocateUncached(size_t alignment, AlignedShape shape) {
     result = TakeBlocksLocked(*heap, slab, want, &chain);
   }
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
+  if constexpr (kVariant.armour) ShuffleChain(&chain);
+  NoteRefill(c, chain.count, platform::Now());
   return PrependChain(c, chain);
 }
 
@@ -87,9 +100,14 @@ HAK_COLD void* AllocateUncached(size_t alignment, AlignedShape shape) {
 
 void* AllocateAligned(size_t alignment, size_t bytes) {
   const AlignedShape shape = ShapeFor(alignment, bytes);
-  void* block = TakeCachedAligned(shape.size_class, alignment, bytes);
-  return HAK_LIKELY(block != nullptr) ? block
-                                      : AllocateUncached(alignment, shape);
+  const unsigned c = shape.size_class;
+  void* block = t_cache.head[c];
+  if (HAK_LIKELY(block != nullptr && LoadHeader(block) == FreeToken(c) &&
+                 LiesAt(block, alignment) && MayServe(c, block, bytes))) {
+    return TakeFirst(c, block, LoadLink(block));
+  }
+  block = FindCached(c, alignment, bytes);
+  return block != nullptr ? block : AllocateUncached(alignment, shape);
 }
 
 bool IsAligned(const void* block) {

@@ -24,6 +24,12 @@ inline void SetLimit(unsigned c, unsigned limit) {
   t_cache.policy[c].limit = static_cast<uint16_t>(limit);
 }
 
+// How many blocks the next refill of a bin shall bring: twice as many each
+// time, up to half of what it usually may hold.
+HAK_COLD unsigned NextBatch(unsigned c);
+// It brought so many.
+HAK_COLD void NoteRefill(unsigned c, unsigned count, uint64_t now);
+
 // For statistics, which must not read another thread's cache.
 HAK_COLD void PublishCached(unsigned c);
 

@@ -130,7 +130,7 @@ HAK_COLD void InitSlabLocked(Heap& heap, SlabDescriptor* slab,
                              unsigned size_class, size_t stride, size_t first,
                              ListId list);
 
-// Appends up to `want` free blocks of the slab to `out`, headers free, links
+// Takes up to `want` free blocks of the slab into `out`, headers free, links
 // set. Fewer if it has fewer, or if one more would touch a page that nobody
 // has touched yet. `damaged`: a free block whose header was overwritten.
 struct TakeResult {

@@ -47,7 +47,7 @@ HAK_COLD uintptr_t TouchBlock(Heap& heap, SlabDescriptor* slab, uintptr_t block,
   return base + ((last + 1) << shift);
 }
 
-void Append(Chain* out, void* block) {
+HAK_INLINE void Append(Chain* out, void* block) {
   if (out->tail == nullptr) {
     out->head = block;
   } else {
@@ -158,7 +158,8 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
   // What ends up to here lies in pages that are known to be written.
   uintptr_t ready = slab->clean_pages != 0 ? 1 : UINTPTR_MAX;
   unsigned carved = slab->carved;
-  unsigned taken = 0;
+  // Not `out` itself: this one stays in registers.
+  Chain chain;
   void* damaged = nullptr;
   bool enough = false;
   unsigned w = slab->scan;
@@ -168,10 +169,10 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
       const unsigned index =
           w * 64 + static_cast<unsigned>(__builtin_ctzll(word));
       const uintptr_t address = first + index * stride;
-      if (address + stride - 1 > ready && taken != want) {
-        ready = TouchBlock(heap, slab, address, taken < kNeeded);
+      if (address + stride - 1 > ready && chain.count != want) {
+        ready = TouchBlock(heap, slab, address, chain.count < kNeeded);
       }
-      enough = taken == want || ready == 0;
+      enough = chain.count == want || ready == 0;
       if (enough) break;
       void* block = At<void>(address);
       if (index >= carved) {
@@ -183,8 +184,7 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
         break;
       }
       StoreHeader(block, free_token);
-      Append(out, block);
-      ++taken;
+      Append(&chain, block);
     }
     bits[w] = word;
   }
@@ -193,10 +193,11 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
   // release: pairs with the acquire in IsSound (armour.h).
   __atomic_store_n(&slab->carved, static_cast<uint16_t>(carved),
                    kVariant.armour ? __ATOMIC_RELEASE : __ATOMIC_RELAXED);
-  SetUsed(slab, UsedOf(slab) + taken);
-  heap.used_bytes.Add(taken * stride);
-  heap.counts[ClassOf(slab)].used.Add(taken);
-  return {taken, damaged};
+  *out = chain;
+  SetUsed(slab, UsedOf(slab) + chain.count);
+  heap.used_bytes.Add(chain.count * stride);
+  heap.counts[ClassOf(slab)].used.Add(chain.count);
+  return {chain.count, damaged};
 }
 
 TakeResult TakeFromPartialLocked(Heap& heap, unsigned size_class, unsigned want,

@@ -186,7 +186,7 @@ HAK_COLD bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   }
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
   if constexpr (kVariant.armour) ShuffleChain(chain);
-  NoteRefilled(t_cache.policy[c], chain->count, MaxLimit(c), TickOf(now));
+  NoteRefill(c, chain->count, now);
   return true;
 }
 
@@ -201,6 +201,22 @@ HAK_COLD void* AllocateUncached(Heap* heap, unsigned c) {
 }
 
 }  // namespace
+
+unsigned NextBatch(unsigned c) {
+  // One of the smallest, since a block of no bytes had better find none there.
+  const unsigned first =
+      kVariant.lone_blocks && c == 0 ? 1 : FirstBatch(MaxLimit(c) / 2);
+  BinPolicy& policy = t_cache.policy[c];
+  const unsigned want = first << policy.growth;
+  const unsigned most = MaxLimit(c) / 2;
+  if (want >= most) return most;
+  ++policy.growth;
+  return want;
+}
+
+void NoteRefill(unsigned c, unsigned count, uint64_t now) {
+  NoteRefilled(t_cache.policy[c], count, MaxLimit(c), TickOf(now));
+}
 
 void PublishCached(unsigned c) {
   if (Heap* heap = t_cache.heap) {
@@ -257,16 +273,7 @@ void* MallocSlow(size_t bytes) {
     void* block = AllocateUncached(heap, c);
     if (heap == nullptr || block != nullptr) return block;
   }
-  // One of the smallest, since a block of no bytes had better find none there.
-  const unsigned first =
-      kVariant.lone_blocks && c == 0 ? 1 : FirstBatch(MaxLimit(c) / 2);
-  BinPolicy& policy = t_cache.policy[c];
-  unsigned want = first << policy.growth;
-  if (want < MaxLimit(c) / 2) {
-    ++policy.growth;
-  } else {
-    want = MaxLimit(c) / 2;
-  }
+  const unsigned want = NextBatch(c);
   Chain chain;
   if (!Refill(*heap, c, want, &chain)) {
     // Before there is no memory: what this thread keeps back itself.

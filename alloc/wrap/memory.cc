@@ -13,7 +13,6 @@
 #include "alloc/large/large.h"
 #include "alloc/large/span_cache.h"
 #include "alloc/superslab/window.h"
-#include "alloc/tiny/aligned_shape.h"
 #include "alloc/tiny/armour.h"
 #include "alloc/tiny/small.h"
 #include "alloc/tiny/zero_size.h"
@@ -28,13 +27,7 @@ namespace hakmem::wrap {
 namespace {
 
 using large::Ownership;
-using tiny::kEighthClass;
 using tiny::kMaxSmall;
-
-// A block that realloc has made so large is a span, which grows where it is;
-// others are if no slab is to be had.
-constexpr size_t kLeastSpan =
-    kVariant.armour ? kMaxSmall + 1 : size_t{tiny::kStride[kEighthClass - 1]};
 
 // Is it always one? What is larger than a small block, and what would waste an
 // eighth of a slab but fills two units.
@@ -42,16 +35,6 @@ constexpr bool IsSpanSize(size_t bytes) {
   if (bytes > kMaxSmall) return true;
   return bytes >= kLeastSpan && bytes <= 2 * large::kUnitBytes;
 }
-
-// No object may be larger, so that pointers into it can be subtracted.
-constexpr size_t kMaxBytes = PTRDIFF_MAX;
-
-void* OutOfMemory() {
-  errno = ENOMEM;
-  return nullptr;
-}
-
-constexpr bool IsPowerOfTwo(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 // Is this, of a slab whose map byte is `kind`, a live block? Exact where blocks
 // are armoured; the others look at the header only.
@@ -109,26 +92,8 @@ size_t UsableOf(void* pointer, const Verdict& verdict) {
                        : large::UsableSize(pointer, verdict.ownership);
 }
 
-void* SmallAligned(size_t alignment, size_t bytes) {
-  if constexpr (kVariant.armour) {
-    const size_t whole = tiny::WithSlack(bytes);
-    void* block = tiny::AllocateAligned(alignment, whole);
-    if (block != nullptr) {
-      tiny::Arm(block,
-                tiny::kStride[tiny::ShapeFor(alignment, whole).size_class],
-                bytes);
-    }
-    return block;
-  }
-  return tiny::AllocateAligned(alignment, bytes);
-}
-
 // Not inline: here size counts, and a call does not.
-HAK_NOINLINE void* MallocCall(size_t bytes) { return Malloc(bytes); }
 HAK_NOINLINE void FreeCall(void* pointer) { Free(pointer); }
-HAK_NOINLINE void* AllocateCached(size_t bytes, unsigned most_color) {
-  return large::AllocateCached(bytes, most_color);
-}
 
 // A block that is not small, not in hardened.
 HAK_NOINLINE large::Block AllocateSpan(size_t bytes) {
@@ -137,26 +102,6 @@ HAK_NOINLINE large::Block AllocateSpan(size_t bytes) {
     if (block != nullptr) return {block, false};
   }
   return large::Allocate(bytes, tiny::kUnit);
-}
-
-void* Aligned(size_t alignment, size_t bytes) {
-  constexpr size_t kMost =
-      kVariant.armour ? tiny::kMaxArmoured : kLeastSpan - 1;
-  if (alignment <= tiny::kUnit) return MallocCall(bytes);
-  if (bytes > kMaxBytes - alignment) return OutOfMemory();
-  unsigned tries = 0;
-  do {
-    void* block = nullptr;
-    if (alignment <= tiny::kMaxAlignment && bytes <= kMost) {
-      block = SmallAligned(alignment, bytes);
-    } else if (!kVariant.armour && alignment <= large::kUnitBytes &&
-               bytes - 1 < large::kMaxCachedBytes) {
-      block = AllocateCached(bytes, 0);
-    }
-    if (block == nullptr) block = large::Allocate(bytes, alignment).pointer;
-    if (HAK_LIKELY(block != nullptr)) return Sampled(block, bytes);
-  } while (Relieve(bytes, tries++));
-  return OutOfMemory();
 }
 
 // Can so many bytes have been asked of a block that has `usable`, of which half
@@ -245,6 +190,11 @@ HAK_NOINLINE void FreeUncached(void* pointer) {
 }
 
 }  // namespace
+
+void* MallocCall(size_t bytes) { return Malloc(bytes); }
+void* AllocateCached(size_t bytes, unsigned most_color) {
+  return large::AllocateCached(bytes, most_color);
+}
 
 void* Slow::Malloc(size_t bytes) {
   if (!kVariant.armour && bytes <= large::kMaxCachedBytes &&
@@ -336,43 +286,6 @@ void* Realloc(void* pointer, size_t bytes) {
   memcpy(block, pointer, bytes < usable ? bytes : usable);
   FreeCall(pointer);
   return block;
-}
-
-void* AlignedAlloc(size_t alignment, size_t bytes) {
-  if (!IsPowerOfTwo(alignment)) {
-    errno = EINVAL;
-    return nullptr;
-  }
-  return Aligned(alignment, bytes);
-}
-
-void* Memalign(size_t alignment, size_t bytes) {
-  if (alignment == 0) alignment = 1;
-  if constexpr (platform::kGlibc) {
-    size_t power = 1;
-    // 0, which is refused, if there is none so large.
-    while (power != 0 && power < alignment) power <<= 1;
-    alignment = power;
-  }
-  return AlignedAlloc(alignment, bytes);
-}
-
-int PosixMemalign(void** result, size_t alignment, size_t bytes) {
-  if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) {
-    return EINVAL;
-  }
-  void* block = Aligned(alignment, bytes);
-  if (block == nullptr) return ENOMEM;
-  *result = block;
-  return 0;
-}
-
-void* Valloc(size_t bytes) { return Aligned(platform::PageSize(), bytes); }
-
-void* Pvalloc(size_t bytes) {
-  const size_t page = platform::PageSize();
-  if (bytes > kMaxBytes - page) return OutOfMemory();
-  return Aligned(page, AlignUp(bytes, page));
 }
 
 size_t UsableSize(void* pointer) {

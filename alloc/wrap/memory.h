@@ -6,6 +6,9 @@
 #ifndef HAKMEM_ALLOC_WRAP_MEMORY_H_
 #define HAKMEM_ALLOC_WRAP_MEMORY_H_
 
+#include <errno.h>
+#include <stdint.h>
+
 #include <cstddef>
 
 #include "alloc/base/variant.h"
@@ -50,6 +53,26 @@ void* Pvalloc(size_t bytes);
 // 0 for nullptr. Aborts for what is not a live block.
 size_t UsableSize(void* pointer);
 void FreeSized(void* pointer, size_t bytes);
+
+// ---- For the files of this box.
+
+// No object may be larger, so that pointers into it can be subtracted.
+inline constexpr size_t kMaxBytes = PTRDIFF_MAX;
+
+// A block that realloc has made so large is a span, which grows where it is;
+// others are if no slab is to be had.
+inline constexpr size_t kLeastSpan =
+    kVariant.armour ? tiny::kMaxSmall + 1
+                    : size_t{tiny::kStride[tiny::kEighthClass - 1]};
+
+inline void* OutOfMemory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+// Not inline: off the fast path size counts, and a call does not.
+HAK_NOINLINE void* MallocCall(size_t bytes);
+HAK_NOINLINE void* AllocateCached(size_t bytes, unsigned most_color);
 
 }  // namespace hakmem::wrap
 

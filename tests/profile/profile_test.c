@@ -31,6 +31,8 @@ enum {
   kChurnBytes = 100,
   kLarge = 8,
   kLargeBytes = 300000,
+  kBeside = 4000,
+  kBesideBytes = 960,  // of one class with and without an alignment
   kKept = 4000,
 };
 
@@ -67,6 +69,14 @@ PLACE void KeepAligned(void) {
     BARRIER();
   }
 }
+// What an aligned block brings into the cache must not hide the next one.
+PLACE void KeepBeside(void) {
+  for (int i = 0; i < kBeside; ++i) {
+    if (i % 8 == 0) CHECK(aligned_alloc(64, kBesideBytes) != NULL);
+    CHECK(malloc(kBesideBytes) != NULL);
+    BARRIER();
+  }
+}
 // The same addresses, first for one place and then for another.
 PLACE void KeepFirst(void) {
   for (int i = 0; i < kKept; ++i) g_kept[i] = malloc(500);
@@ -91,8 +101,9 @@ static char g_text[4 << 20];
 static const uintptr_t kCodeBytes = 400;  // no place is longer
 
 static bool Within(uintptr_t pc, void (*place)(void)) {
-  static void (*const kPlaces[])(void) = {
-      Leak, CallsLeak, Churn, KeepLarge, KeepAligned, KeepFirst, KeepSecond};
+  static void (*const kPlaces[])(void) = {Leak,      CallsLeak,   Churn,
+                                          KeepLarge, KeepAligned, KeepBeside,
+                                          KeepFirst, KeepSecond};
   uintptr_t best = 0;
   for (size_t i = 0; i < sizeof(kPlaces) / sizeof(kPlaces[0]); ++i) {
     const uintptr_t start = (uintptr_t)kPlaces[i];
@@ -173,6 +184,7 @@ static void CheckPlaces(void) {
   Churn();
   KeepLarge();
   KeepAligned();
+  KeepBeside();
   KeepFirst();
   FreeKept();
   KeepSecond();
@@ -194,6 +206,9 @@ static void CheckPlaces(void) {
   CheckNear(Estimate(large.live, large.live_bytes),
             (double)kLarge * kLargeBytes, "KeepLarge");
   CHECK(Find(KeepAligned).live > 20);
+  const struct Place beside = Find(KeepBeside);
+  CheckNear(Estimate(beside.live, beside.live_bytes),
+            kBeside * 9.0 / 8 * kBesideBytes, "KeepBeside");
   const struct Place first = Find(KeepFirst);
   const struct Place second = Find(KeepSecond);
   CheckNear(Estimate(first.taken, first.taken_bytes), 500.0 * kKept, "First");
