@@ -126,6 +126,11 @@ inline void PreferPages(void* address, size_t bytes) {
 }
 
 inline uint64_t Now() { return source::Now(); }
+// Is a moment still to come? One that lies more than a second ahead is from
+// before the clock was set back (a virtual machine that moved).
+inline bool IsToCome(uint64_t moment, uint64_t now) {
+  return (moment - now - 1) >> 30 == 0;
+}
 
 inline void ReadStartRandom(uint64_t words[2]) {
   source::ReadStartRandom(words);

@@ -103,11 +103,22 @@ void GivePagesBack(Unit unit) {
   ForgetKept(unit, size_t{tag.units} << kUnitShift);
 }
 
+// Of a detained span what others could write to: all, or what shares a page.
+void CheckOpen(Unit unit, SpanTag tag) {
+  const uintptr_t start = UnitAddress(unit);
+  const bool barred = IsGuarded(unit) && (AroundOf(unit) & kOpen) == 0;
+  const uintptr_t end =
+      barred ? AddressOf(static_cast<char*>(PagesOf(unit, tag).start))
+             : EndOf(unit, tag);
+  if (!IsZeroRange(At<void>(start), end - start)) ReportWriteAfterFree(start);
+}
+
 // To the free spans, with its pages if they may stay.
 void Leave(Unit unit) {
   const SpanTag tag = ReadTag(unit);
   const size_t bytes = size_t{tag.units} << kUnitShift;
   const bool guarded = IsGuarded(unit);
+  CheckOpen(unit, tag);
   if (KeptTooMuch(0) != 0) GivePagesBack(unit);
   const bool touched = (AroundOf(unit) & (kPagesKept | kOpen)) != 0;
   if (guarded) {
@@ -272,20 +283,17 @@ Unit Unpark(uint32_t units, bool guarded) {
   const Unit unit = parked.Take(units, guarded ? units + units / 4 + 4 : units);
   if (unit == 0) return 0;
   const SpanTag tag = ReadTag(unit);
-  const uintptr_t start = UnitAddress(unit);
+  CheckOpen(unit, tag);
   AroundOf(unit) = (AroundOf(unit) & kAroundFlags) | (tag.units - units)
                                                          << kRestShift;
-  const uintptr_t end = EndOf(unit, tag);
-  // What others could write to meanwhile: all, or what shares a page.
-  uintptr_t open = end;
   if (guarded) {
-    open = AddressOf(static_cast<char*>(PagesOf(unit, tag).start));
-    if (!platform::Permit(At<void>(open), end - open)) {
+    void* const open = PagesOf(unit, tag).start;
+    const uintptr_t from = AddressOf(static_cast<char*>(open));
+    if (!platform::Permit(open, EndOf(unit, tag) - from)) {
       Leave(unit);
       return 0;
     }
   }
-  if (!IsZeroRange(At<void>(start), open - start)) ReportWriteAfterFree(start);
   const size_t bytes = size_t{tag.units} << kUnitShift;
   Forget(bytes);
   if (guarded && (AroundOf(unit) & kPagesKept) == 0) {

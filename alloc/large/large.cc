@@ -296,13 +296,21 @@ Counts ReadCounts() {
             bytes,
             spans.free_units << kUnitShift,
             detained.bytes < bytes ? detained.bytes : bytes,
+            0,
             huge.blocks,
             huge.bytes};
   }
+  // Opaque: else the loop may begin in front of it, where on aarch64 no address
+  // can be formed.
+  const SpanCache* const cache =
+      At<SpanCache>(platform::Opaque(reinterpret_cast<uintptr_t>(&t_spans)));
+  size_t here = 0;
+  for (const SpanBin& bin : cache->bins) here += bin.count;
   return {spans.used_spans,
           spans.used_units << kUnitShift,
           spans.free_units << kUnitShift,
           BytesOf(t_spans.limit - t_spans.room),
+          here,
           huge.blocks,
           huge.bytes};
 }

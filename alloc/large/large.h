@@ -42,7 +42,8 @@ void Free(void* pointer, Ownership kind);
 // nothing has changed.
 [[nodiscard]] bool Resize(void* pointer, Ownership kind, size_t bytes);
 
-// Gives the calling thread's cached spans back.
+// Gives the calling thread's cached spans back. Hardened: what the process has
+// in quarantine.
 void FlushThread();
 
 struct Counts {
@@ -50,6 +51,7 @@ struct Counts {
   size_t bytes;        // of blocks, whole units
   size_t free_bytes;   // of free spans, dirty or not
   size_t cached_here;  // bytes in the calling thread's cache
+  size_t spans_here;   // of `blocks`, in it
   size_t huge_blocks;
   size_t huge_bytes;
 };

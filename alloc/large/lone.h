@@ -40,8 +40,8 @@ inline bool MayBeLone(size_t bytes) {
   const uint64_t now = platform::Now();
   // relaxed, both: a bound on how often; of two threads at once both may.
   uint64_t spent = g_lone_spent.load(std::memory_order_relaxed);
-  if (spent > now) return false;
-  if (spent + kMostSaved < now) spent = now - kMostSaved;
+  if (platform::IsToCome(spent, now)) return false;
+  if (now - spent > kMostSaved) spent = now - kMostSaved;
   g_lone_spent.store(spent + ((bytes + kLeast) << kRateShift),
                      std::memory_order_relaxed);
   return true;

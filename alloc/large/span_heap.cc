@@ -45,12 +45,12 @@ void RemoveLocked(Unit unit, SpanTag tag) {
 }
 
 // Puts [unit, unit + units), whose dirt is known, into the lists, joined with
-// its free neighbours.
+// its free neighbours as far as a tag can tell the length.
 void InsertLocked(Unit unit, uint32_t units) {
   bool dirty = CountDirt(unit, units) != 0;
   if (IsSpanUnit(unit + units)) {
     const SpanTag after = ReadTag(unit + units);
-    if (after.free()) {
+    if (after.free() && units + after.units <= kMaxUnits) {
       RemoveLocked(unit + units, after);
       WriteTag(unit + units, {SpanState::kInner, 0, 0});
       units += after.units;
@@ -62,7 +62,8 @@ void InsertLocked(Unit unit, uint32_t units) {
     const Unit head =
         before.state == SpanState::kTail ? unit - before.units : unit - 1;
     const SpanTag tag = ReadTag(head);
-    if (tag.free() && head + tag.units == unit) {
+    if (tag.free() && head + tag.units == unit &&
+        units + tag.units <= kMaxUnits) {
       RemoveLocked(head, tag);
       WriteTag(unit, {SpanState::kInner, 0, 0});
       units += tag.units;

@@ -209,9 +209,7 @@ void PutSlab(Image& image, size_t slab_index) {
 void PutSuper(Image& image, size_t super_index) {
   dump::SuperRecord record = {};
   record.index = static_cast<uint32_t>(super_index);
-  // acquire: pairs with the release in slab_pool.cc that published it.
-  const superslab::SuperMeta* meta =
-      superslab::Entry(super_index).slabs.load(std::memory_order_acquire);
+  const superslab::SuperMeta* meta = superslab::MetaOf(super_index);
   if (meta != nullptr) {
     // relaxed: a snapshot.
     const superslab::SuperWord word = superslab::SuperWord::Unpack(

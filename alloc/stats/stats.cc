@@ -57,7 +57,7 @@ void Read(Totals* totals) {
   totals->huge_bytes = large.huge_bytes;
   totals->live = large.bytes + large.huge_bytes - large.cached_here;
   totals->cached = large.cached_here;
-  totals->live_blocks = large.blocks + large.huge_blocks;
+  totals->live_blocks = large.blocks - large.spans_here + large.huge_blocks;
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
     ClassTotals& sum = totals->classes[c];
     if (sum.cached > sum.used) sum.cached = sum.used;

@@ -66,7 +66,7 @@ size_t TimeAllowance() {
   const uint64_t now = platform::Now();
   uint64_t since = g_budget.reckoned.load(kRelaxed);
   // The clocks of two CPUs may be a little apart.
-  if (now < since + kInterval ||
+  if (platform::IsToCome(since + kInterval, now) ||
       !g_budget.reckoned.compare_exchange_strong(since, now, kRelaxed)) {
     return AtLeastZero(g_budget.saved.load(kRelaxed));
   }
@@ -81,7 +81,8 @@ size_t TimeAllowance() {
 bool Collapsed(size_t live, size_t idle) {
   if (idle / kCollapseAgain > live ||
       (idle / kCollapse > live &&
-       platform::Now() >= g_budget.again_until.load(kRelaxed))) {
+       !platform::IsToCome(g_budget.again_until.load(kRelaxed),
+                           platform::Now()))) {
     g_budget.collapsed.store(live, kRelaxed);
     return true;
   }

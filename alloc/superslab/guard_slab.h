@@ -35,7 +35,7 @@ inline uint16_t PlaceGuard([[maybe_unused]] size_t super_index) {
 inline bool AllFree(const SuperMeta* meta, SuperWord word) {
   // relaxed: set while one of its slabs was out of the word.
   if (meta->mixed.load(std::memory_order_relaxed) != 0) return false;
-  return (word.free | meta->guards.load(std::memory_order_relaxed)) == 0xFFFF;
+  return word.all_free(meta->guards.load(std::memory_order_relaxed));
 }
 
 }  // namespace hakmem::superslab

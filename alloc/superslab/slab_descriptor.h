@@ -30,7 +30,7 @@ struct alignas(64) SlabDescriptor {
   std::atomic<uint64_t> remote;
   // Read by threads that free remotely, before their CAS on `remote`.
   std::atomic<tiny::Heap*> owner;
-  // Lists of the owner heap, or the list of orphans.
+  // Lists of the owner heap, or the list of orphans; see tiny/heap.h.
   SlabDescriptor* next;
   SlabDescriptor* prev;
   // Stack of slabs that their heap must look at again: the next one's

@@ -37,11 +37,6 @@ void Count(std::atomic<uint64_t>& counter) {
   counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-SuperMeta* MetaOf(size_t super_index) {
-  // acquire: pairs with the release in Publish().
-  return Entry(super_index).slabs.load(std::memory_order_acquire);
-}
-
 void SetAvailable(size_t super_index) {
   const size_t group = super_index / 16;
   std::atomic<uint64_t>& word = g_window.available[group / 64];

@@ -28,7 +28,10 @@ struct SuperWord {
   constexpr uint16_t dirty() const {
     return static_cast<uint16_t>(free & ~clean);
   }
-  constexpr bool all_free() const { return free == 0xFFFF; }
+  // But for those without access, which are never in the pool.
+  constexpr bool all_free(uint64_t guards = 0) const {
+    return (free | guards) == 0xFFFF;
+  }
 
   // Takes slabs out. Dirty ones first: their pages are there already.
   constexpr uint16_t Lowest() const {

@@ -136,6 +136,17 @@ HAK_NOINLINE void GiveUpRun(size_t first, size_t count) {
   }
 }
 
+HAK_NOINLINE void CountMapped(size_t first, size_t count, size_t bytes) {
+  const uint32_t added = static_cast<uint32_t>(count);
+  // relaxed, all: gauges.
+  const uint32_t now =
+      g_window.mapped.fetch_add(added, std::memory_order_relaxed) + added;
+  if (g_window.peak_mapped.load(std::memory_order_relaxed) < now) {
+    g_window.peak_mapped.store(now, std::memory_order_relaxed);
+  }
+  platform::PreferPages(At<void>(SuperAddress(first)), bytes);
+}
+
 // Maps somewhere, aligned, and claims that place if it lies in the window.
 size_t MapAnywhere(size_t count) {
   const size_t bytes = count << kSuperShift;
@@ -165,6 +176,9 @@ size_t MapAnywhere(size_t count) {
     const size_t limit = SuperLimit();
     if (first > 0 && first < limit && count <= limit - first) {
       SetClaimed(first, count, true);
+      // Before another thread puts the window elsewhere.
+      g_window.mapped.fetch_add(static_cast<uint32_t>(count),
+                                std::memory_order_relaxed);
       if (g_window.high_water.load(std::memory_order_relaxed) < first + count) {
         g_window.high_water.store(static_cast<uint32_t>(first + count),
                                   std::memory_order_relaxed);
@@ -174,17 +188,6 @@ size_t MapAnywhere(size_t count) {
   }
   (void)platform::Unmap(At<void>(aligned), bytes);
   return kNoSuper;
-}
-
-HAK_NOINLINE void CountMapped(size_t first, size_t count, size_t bytes) {
-  const uint32_t added = static_cast<uint32_t>(count);
-  // relaxed, all: gauges.
-  const uint32_t now =
-      g_window.mapped.fetch_add(added, std::memory_order_relaxed) + added;
-  if (g_window.peak_mapped.load(std::memory_order_relaxed) < now) {
-    g_window.peak_mapped.store(now, std::memory_order_relaxed);
-  }
-  platform::PreferPages(At<void>(SuperAddress(first)), bytes);
 }
 
 bool HintsWork() {
@@ -198,7 +201,8 @@ size_t ClaimCharged(size_t count) {
   for (;;) {
     if (!HintsWork()) {
       const size_t first = MapAnywhere(count);
-      if (first != kNoSuper) CountMapped(first, count, bytes);
+      // It is counted already.
+      if (first != kNoSuper) CountMapped(first, 0, bytes);
       return first;
     }
     const size_t first = ReserveRun(count);

@@ -103,11 +103,20 @@ inline uintptr_t SuperAddress(size_t super_index) {
 inline SuperEntry& Entry(size_t super_index) {
   return g_window.table[kWindowSupers - 1 - super_index];
 }
+// nullptr: the SuperSlab never held blocks, as far as this thread can see.
+inline SuperMeta* MetaOf(size_t super_index) {
+  // acquire: pairs with the releases in slab_pool.cc that publish it.
+  return Entry(super_index).slabs.load(std::memory_order_acquire);
+}
+// The same of a slab, for who only looks.
+inline SlabDescriptor* DescriptorOrNull(size_t slab_index) {
+  SuperMeta* const meta = MetaOf(slab_index / kSlabsPerSuper);
+  if (meta == nullptr) return nullptr;
+  return &meta->slabs[slab_index % kSlabsPerSuper].descriptor;
+}
 // Of a slab that holds blocks, or did.
 inline SlabDescriptor* Descriptor(size_t slab_index) {
-  // acquire: pairs with the release in slab_pool.cc that published it.
-  SuperMeta* meta =
-      Entry(slab_index / kSlabsPerSuper).slabs.load(std::memory_order_acquire);
+  SuperMeta* const meta = MetaOf(slab_index / kSlabsPerSuper);
   return &meta->slabs[slab_index % kSlabsPerSuper].descriptor;
 }
 

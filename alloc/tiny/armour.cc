@@ -26,9 +26,15 @@ void FreeUndetained(void* block, size_t size_class) {
   StoreHeader(block, static_cast<int8_t>(LiveToken(c) + kFreeBias));
   ZeroSlot(block, kStride[c]);
   // Its next one may.
-  if (MayCache()) t_quarantine.Seed(g_secret);
+  if (MayCache()) SeedQuarantine();
   PushToBin(block, c);
   if (t_cache.room[c] < 0) FlushSlow(c);
+}
+
+void SeedQuarantine() {
+  // The next thread may be at the same address.
+  t_quarantine.Seed(g_secret ^ reinterpret_cast<uintptr_t>(&t_quarantine) ^
+                    platform::Now());
 }
 
 void FreeLong(void* block, size_t c) {

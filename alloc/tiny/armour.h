@@ -41,6 +41,9 @@ HAK_NOINLINE void ZeroFreed(void* block, size_t size_class);
 void InspectQuarantine(unsigned size_class);
 // Moves all of it into the bins.
 void EmptyQuarantine();
+// This thread's order is another than other threads', and than in other runs.
+// The secret was drawn.
+void SeedQuarantine();
 
 // A fresh slab: zeroes what another class has left in it.
 void ZeroDirtyPages(SlabDescriptor* slab);

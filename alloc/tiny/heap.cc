@@ -17,17 +17,11 @@ namespace {
 using superslab::FreeBits;
 using superslab::kSlabBytes;
 
-SlabDescriptor** HeadOf(Heap& heap, SlabDescriptor* slab, uint8_t list) {
-  switch (list) {
-    case kPartial:
-      return &heap.partial[ClassOf(slab)];
-    case kAligned:
-      return &heap.aligned[ClassOf(slab)];
-    case kFull:
-      return &heap.full;
-    default:
-      return &heap.purging;
-  }
+HAK_NOINLINE SlabDescriptor** HeadOf(Heap& heap, SlabDescriptor* slab,
+                                     uint8_t list) {
+  if (list == kFull) return &heap.full;
+  if (list == kPurging) return &heap.purging;
+  return &(list == kPartial ? heap.partial : heap.aligned)[ClassOf(slab)];
 }
 
 }  // namespace
@@ -56,23 +50,37 @@ ListId OpenList(const SlabDescriptor* slab) {
   return (slab->flags & kAlignedShape) != 0 ? kAligned : kPartial;
 }
 
-void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list) {
-  SlabDescriptor** head = HeadOf(heap, slab, list);
+void PutFirst(SlabDescriptor** head, SlabDescriptor* slab, ListId list) {
+  SlabDescriptor* const first = *head;
   SetList(slab, list);
-  slab->prev = nullptr;
-  slab->next = *head;
-  if (*head != nullptr) (*head)->prev = slab;
-  *head = slab;
+  slab->next = first;
+  slab->prev = slab;
+  if (first != nullptr) {
+    slab->prev = first->prev;
+    first->prev = slab;
+  }
+  // relaxed, here and below: the head of a list is peeked at without its lock.
+  __atomic_store_n(head, slab, __ATOMIC_RELAXED);
+}
+
+void Remove(SlabDescriptor** head, SlabDescriptor* slab) {
+  SlabDescriptor* next = slab->next;
+  if (*head == slab) {
+    __atomic_store_n(head, next, __ATOMIC_RELAXED);
+  } else {
+    slab->prev->next = next;
+  }
+  if (next == nullptr) next = *head;
+  if (next != nullptr) next->prev = slab->prev;
+  SetList(slab, kNoList);
+}
+
+void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list) {
+  PutFirst(HeadOf(heap, slab, list), slab, list);
 }
 
 void UnlinkLocked(Heap& heap, SlabDescriptor* slab) {
-  if (slab->prev != nullptr) {
-    slab->prev->next = slab->next;
-  } else {
-    *HeadOf(heap, slab, ListOf(slab)) = slab->next;
-  }
-  if (slab->next != nullptr) slab->next->prev = slab->prev;
-  SetList(slab, kNoList);
+  Remove(HeadOf(heap, slab, ListOf(slab)), slab);
 }
 
 void AddToBooksLocked(Heap& heap, SlabDescriptor* slab) {
@@ -136,7 +144,7 @@ bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab, bool keep_empty) {
   if (UsedOf(slab) != slab->chain_count + word.count) return false;
   // No block is out, so nobody can change the word any more.
   if (keep_empty && (slab->flags & kKept) == 0 && ListOf(slab) == kPartial &&
-      slab->next == nullptr && slab->prev == nullptr && heap.kept < kMaxKept) {
+      slab->prev == slab && heap.kept < kMaxKept) {
     slab->flags |= kKept;
     ++heap.kept;
     return false;

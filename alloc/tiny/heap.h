@@ -184,6 +184,12 @@ HAK_COLD bool ReleaseIfEmptyLocked(Heap& heap, SlabDescriptor* slab,
 // Gives up all kept slabs.
 HAK_COLD void ReleaseKeptLocked(Heap& heap);
 
+// By the lock of the list that begins at `head`. The `prev` of the first is the
+// last.
+HAK_COLD void PutFirst(SlabDescriptor** head, SlabDescriptor* slab,
+                       ListId list);
+HAK_COLD void Remove(SlabDescriptor** head, SlabDescriptor* slab);
+// The same for a list of the heap.
 HAK_COLD void PushListLocked(Heap& heap, SlabDescriptor* slab, ListId list);
 // On which of the two lists of open slabs does it belong?
 ListId OpenList(const SlabDescriptor* slab);

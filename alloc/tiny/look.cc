@@ -37,13 +37,8 @@ SlabLook::SlabLook(size_t slab_index, Patience patience) : patience_(patience) {
   if (slab_index >= superslab::SlabLimit()) return;
   const int8_t kind = superslab::MapByte(slab_index);
   if (kind >= 0 || !IsLiveToken(kind)) return;
-  // acquire: pairs with the release in slab_pool.cc that published it.
-  superslab::SuperMeta* meta =
-      superslab::Entry(slab_index / superslab::kSlabsPerSuper)
-          .slabs.load(std::memory_order_acquire);
-  if (meta == nullptr) return;
-  const SlabDescriptor* slab =
-      &meta->slabs[slab_index % superslab::kSlabsPerSuper].descriptor;
+  const SlabDescriptor* slab = superslab::DescriptorOrNull(slab_index);
+  if (slab == nullptr) return;
   lock_ = LockOf(slab, patience);
   if (superslab::MapByte(slab_index) != kind) return;  // it went meanwhile
   size_class_ = ClassOfLive(kind);

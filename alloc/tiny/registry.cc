@@ -25,36 +25,18 @@ struct State {
   bool first_taken = false;
   std::atomic<Heap*> shared{nullptr};
   // By orphan_lock. The heads are also peeked at without it.
-  std::atomic<SlabDescriptor*> orphans[kClasses] = {};
+  SlabDescriptor* orphans[kClasses] = {};
   // The first heap costs no page of metadata.
   Heap first;
 };
 // Under a name for hakmem.py, which reads the first members.
 HAK_CONSTINIT State g_state __asm__("hakmem_registry");
 
-// Looked at per adoption: an orphan without free blocks is moved to the end.
+// Looked at per adoption. An orphan that is of no use is moved to the end.
 constexpr int kMaxAdoptionTries = 4;
 
-void LinkOrphanLocked(SlabDescriptor* slab) {
-  std::atomic<SlabDescriptor*>& head = g_state.orphans[ClassOf(slab)];
-  // relaxed: under orphan_lock.
-  SlabDescriptor* old = head.load(std::memory_order_relaxed);
-  SetList(slab, kOrphans);
-  slab->prev = nullptr;
-  slab->next = old;
-  if (old != nullptr) old->prev = slab;
-  head.store(slab, std::memory_order_relaxed);
-}
-
-void UnlinkOrphanLocked(SlabDescriptor* slab) {
-  if (slab->prev != nullptr) {
-    slab->prev->next = slab->next;
-  } else {
-    // relaxed: under orphan_lock.
-    g_state.orphans[ClassOf(slab)].store(slab->next, std::memory_order_relaxed);
-  }
-  if (slab->next != nullptr) slab->next->prev = slab->prev;
-  SetList(slab, kNoList);
+HAK_NOINLINE void UnlinkOrphanLocked(SlabDescriptor* slab) {
+  Remove(&g_state.orphans[ClassOf(slab)], slab);
 }
 
 // ORPHAN -> OPEN under the orphan lock; whoever succeeds owns the slab.
@@ -98,7 +80,7 @@ void OrphanLocked(Heap& heap, SlabDescriptor* slab) {
     TakeFromBooksLocked(heap, slab);
     const size_t bytes = UsedOf(slab) * StrideBytes(slab);
     LockHolder hold(g_state.orphan_lock);
-    LinkOrphanLocked(slab);
+    PutFirst(&g_state.orphans[ClassOf(slab)], slab, kOrphans);
     // relaxed: published by the CAS.
     slab->owner.store(nullptr, std::memory_order_relaxed);
     // Its release: `used` and the bitmap are final for who takes the slab over.
@@ -186,6 +168,14 @@ HAK_COLD void AbandonLocked(Heap& heap) {
   PublishUsedLocked(heap, 1);
 }
 
+// Into the list of all heaps, by the registry's lock.
+void EnterLocked(Heap* heap) {
+  heap->id = ++g_state.heap_count;
+  heap->next_heap = g_state.heaps;
+  // release: pairs with the acquire in PeekFirstHeap.
+  __atomic_store_n(&g_state.heaps, heap, __ATOMIC_RELEASE);
+}
+
 }  // namespace
 
 Heap* AcquireHeap() {
@@ -200,9 +190,7 @@ Heap* AcquireHeap() {
     } else if (!g_state.first_taken) {
       g_state.first_taken = true;
       heap = &g_state.first;
-      heap->id = ++g_state.heap_count;
-      heap->next_heap = g_state.heaps;
-      g_state.heaps = heap;
+      EnterLocked(heap);
     }
   }
   if (heap != nullptr) {
@@ -216,9 +204,7 @@ Heap* AcquireHeap() {
   if (memory == nullptr) return nullptr;
   heap = new (memory) Heap;
   LockHolder hold(g_state.lock);
-  heap->id = ++g_state.heap_count;
-  heap->next_heap = g_state.heaps;
-  g_state.heaps = heap;
+  EnterLocked(heap);
   return heap;
 }
 
@@ -255,24 +241,27 @@ Heap* SharedHeap() {
 }
 
 bool AdoptOrphanLocked(Heap& heap, unsigned size_class) {
-  std::atomic<SlabDescriptor*>& head = g_state.orphans[size_class];
+  SlabDescriptor** const head = &g_state.orphans[size_class];
   // relaxed peek: a miss costs a fresh slab, no more.
-  if (head.load(std::memory_order_relaxed) == nullptr) return false;
+  if (__atomic_load_n(head, __ATOMIC_RELAXED) == nullptr) return false;
   LockHolder hold(g_state.orphan_lock);
-  // relaxed: under orphan_lock.
-  SlabDescriptor* slab = head.load(std::memory_order_relaxed);
-  for (int i = 0; i < kMaxAdoptionTries && slab != nullptr; ++i) {
-    SlabDescriptor* next = slab->next;
+  for (int i = 0; i < kMaxAdoptionTries && *head != nullptr; ++i) {
+    SlabDescriptor* const slab = *head;
     // relaxed: a hint; TakeOverLocked decides.
     const RemoteWord word =
         RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed));
     const bool useful = UsedOf(slab) < slab->capacity || word.count > 0;
     if (useful && OpenList(slab) == kPartial && TakeOverLocked(slab)) {
-      UnlinkOrphanLocked(slab);
+      Remove(head, slab);
       AddAdoptedLocked(heap, slab);
       return true;
     }
-    slab = next;
+    // The next may be of more use.
+    if (slab->next != nullptr) {
+      __atomic_store_n(head, slab->next, __ATOMIC_RELAXED);
+      slab->prev->next = slab;
+      slab->next = nullptr;
+    }
   }
   return false;
 }
@@ -304,8 +293,9 @@ Heap* FirstHeap() {
 }
 
 Heap* PeekFirstHeap() {
-  // relaxed: heaps stay, and the list grows at its head.
-  return __atomic_load_n(&g_state.heaps, __ATOMIC_RELAXED);
+  // acquire: pairs with the release in EnterLocked. Heaps stay, and the list
+  // grows at its head.
+  return __atomic_load_n(&g_state.heaps, __ATOMIC_ACQUIRE);
 }
 
 Lock& OrphanLock() { return g_state.orphan_lock; }
@@ -321,8 +311,8 @@ void CountOrphans(void* context, void (*add)(void* context, unsigned size_class,
     const int8_t token =
         __atomic_load_n(&superslab::g_map[i], __ATOMIC_RELAXED);
     if (token >= 0) continue;
-    const SlabDescriptor* slab = superslab::Descriptor(i);
-    if (ListOf(slab) != kOrphans) continue;
+    const SlabDescriptor* slab = superslab::DescriptorOrNull(i);
+    if (slab == nullptr || ListOf(slab) != kOrphans) continue;
     // relaxed: both are gauges here.
     const RemoteWord word =
         RemoteWord::Unpack(slab->remote.load(std::memory_order_relaxed));
@@ -354,9 +344,9 @@ void UnlockAfterFork(bool child, Heap* mine) {
   Heap* shared = g_state.shared.load(std::memory_order_relaxed);
   for (Heap* heap = g_state.heaps; heap != nullptr; heap = heap->next_heap) {
     heap->lock.ReleaseInChild();
-    ForgetNotifiesLocked(*heap);
     // Another thread was giving pages back: it never comes to the end of it.
     while (heap->purging != nullptr) EndPurgeLocked(*heap, false);
+    ForgetNotifiesLocked(*heap);
     if (heap != mine && heap != shared && !IsWaiting(*heap)) AbandonHeap(heap);
   }
 }

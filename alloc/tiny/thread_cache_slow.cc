@@ -186,7 +186,7 @@ HAK_COLD bool Refill(Heap& heap, unsigned c, unsigned want, Chain* chain) {
   }
   if (result.damaged != nullptr) ReportDamagedFreeBlock(result.damaged);
   if constexpr (kVariant.armour) ShuffleChain(chain);
-  NoteRefill(c, chain->count, now);
+  NoteRefilled(t_cache.policy[c], chain->count, MaxLimit(c), TickOf(now));
   return true;
 }
 
@@ -260,7 +260,10 @@ void FlushAllBins() {
 
 Heap* OwnHeap() {
   if (!MayCache()) return nullptr;
-  if (t_cache.heap == nullptr && !Unpark()) t_cache.heap = AcquireHeap();
+  if (t_cache.heap == nullptr) {
+    if (!Unpark()) t_cache.heap = AcquireHeap();
+    if constexpr (kVariant.armour) SeedQuarantine();
+  }
   return t_cache.heap;
 }
 

@@ -132,10 +132,8 @@ bool InGuardSlab(uintptr_t address) {
   if constexpr (!kVariant.guards) return false;
   const size_t index = superslab::SlabIndex(address);
   if (index >= superslab::SlabLimit()) return false;
-  // acquire: pairs with the release in slab_pool.cc that published it.
   const superslab::SuperMeta* meta =
-      superslab::Entry(index / superslab::kSlabsPerSuper)
-          .slabs.load(std::memory_order_acquire);
+      superslab::MetaOf(index / superslab::kSlabsPerSuper);
   return meta != nullptr &&
          ((meta->guards >> (index % superslab::kSlabsPerSuper)) & 1) != 0;
 }

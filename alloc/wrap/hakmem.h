@@ -51,8 +51,8 @@ struct hak_stats {
   size_t peak_mapped;
   size_t purged;        // ever given back
   size_t metadata;      // descriptors, beside `mapped`
-  size_t large_blocks;  // above the size classes; what other threads than the
-  size_t large_bytes;   // calling one keep of them counts as live
+  size_t large_blocks;  // above the size classes, with those that threads keep,
+  size_t large_bytes;   // which but for the calling one's count as live
   size_t huge_blocks;   // mappings of their own; also in live, mapped
   size_t huge_bytes;
   size_t heaps;  // one per thread that ever allocated at the same time

@@ -45,7 +45,9 @@ void AfterForkInChild() { AfterFork(true); }
 }  // namespace wrap
 
 void platform::OnThreadExit() {
-  large::FlushThread();
+  // Hardened has no cache of spans for each thread, and what is in quarantine
+  // is none of this one's business.
+  if constexpr (!kVariant.armour) large::FlushThread();
   tiny::FlushThread(true);
   TellObserver(ThreadEvent::kEnds);
 }

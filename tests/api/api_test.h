@@ -15,6 +15,7 @@ void TestSizedFree(void);      // sized_free.c
 void TestHeaderByte(void);     // header_byte.c
 void TestGnu(void);            // gnu.c
 void TestOrder(void);          // order.c
+void TestQuarantine(void);     // quarantine.c
 void TestHak(void);            // hak.c
 
 #endif  // TESTS_API_API_TEST_H_

@@ -25,6 +25,7 @@ static const Group kGroups[] = {
     {"header_byte", TestHeaderByte},
     {"gnu", TestGnu},
     {"order", TestOrder},
+    {"quarantine", TestQuarantine},
     {"hak", TestHak},
 };
 

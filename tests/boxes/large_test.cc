@@ -15,6 +15,7 @@
 
 #include "alloc/base/pointers.h"
 #include "alloc/large/huge.h"
+#include "alloc/large/lone.h"
 #include "alloc/large/span_cache.h"
 #include "alloc/superslab/budget.h"
 #include "alloc/superslab/window.h"
@@ -54,6 +55,15 @@ void SpansCoalesce() {
   // Whole SuperSlabs again, or they could not be unmapped.
   superslab::Purge(0, 0);
   EXPECT_EQ(superslab::g_window.mapped.load(), 0u);
+}
+
+void LoneAfterTheClockWasSetBack() {
+  plan.now = uint64_t{1} << 50;
+  EXPECT_TRUE(large::MayBeLone(size_t{1} << 19));
+  while (large::MayBeLone(size_t{1} << 19)) {
+  }
+  plan.now = uint64_t{1} << 40;
+  EXPECT_TRUE(large::MayBeLone(size_t{1} << 19));
 }
 
 void EverySizeAndAlignment() {
@@ -226,6 +236,9 @@ TEST(Large, EverySizeAndAlignment) {
   EXPECT_EQ(InChild(EverySizeAndAlignment), 0);
 }
 TEST(Large, ResizeKeepsContents) { EXPECT_EQ(InChild(ResizeKeepsContents), 0); }
+TEST(Large, LoneAfterTheClockWasSetBack) {
+  EXPECT_EQ(InChild(LoneAfterTheClockWasSetBack), 0);
+}
 TEST(Large, CacheGoesWithLive) { EXPECT_EQ(InChild(CacheGoesWithLive), 0); }
 TEST(Large, RegistryHoldsThousands) {
   EXPECT_EQ(InChild(RegistryHoldsThousands), 0);

@@ -233,6 +233,24 @@ void ReturnIsPaidFor() {
   EXPECT_LE(Read(g_budget.dirty), DirtyBound());
 }
 
+// A virtual machine that moves may find another clock: time goes on from there.
+void ClockIsSetBack() {
+  constexpr size_t kAll = 320;
+  constexpr size_t kFew = kAll / 8;
+  plan.now = uint64_t{1} << 50;
+  std::vector<SlabDescriptor*> slabs;
+  for (int round = 0; round < 2; ++round) {
+    Use(&slabs, kAll);
+    FreeDownTo(&slabs, kFew);
+  }
+  ASSERT_GT(Read(g_budget.dirty), DirtyBound());
+  plan.now = uint64_t{1} << 40;
+  FreeDownTo(&slabs, kFew - 1);
+  plan.now += uint64_t{1} << 30;
+  FreeDownTo(&slabs, kFew - 2);
+  EXPECT_LE(Read(g_budget.dirty), DirtyBound());
+}
+
 void LockedMemoryIsNotClean() {
   SlabDescriptor* slab = AcquireSlab();
   SlabDescriptor* other = AcquireSlab();
@@ -308,6 +326,7 @@ TEST(Superslab, BudgetBoundsDirtyMemory) {
   EXPECT_EQ(InChild(BudgetBoundsDirtyMemory), 0);
 }
 TEST(Superslab, ReturnIsPaidFor) { EXPECT_EQ(InChild(ReturnIsPaidFor), 0); }
+TEST(Superslab, ClockIsSetBack) { EXPECT_EQ(InChild(ClockIsSetBack), 0); }
 TEST(Superslab, LockedMemoryIsNotClean) {
   EXPECT_EQ(InChild(LockedMemoryIsNotClean), 0);
 }

@@ -227,6 +227,67 @@ static void TestProducerConsumer(void) {
   CheckGrowth(before, (size_t)24 << 20, (size_t)8 << 20);
 }
 
+// ---- What threads have left half full is found behind what they left full.
+
+enum { kOwners = 5, kOwnerBlocks = 14, kOwnerBytes = 4300 };
+
+typedef struct {
+  pthread_t thread;
+  sem_t ready, end;
+  int count;
+  char* blocks[kOwnerBlocks];
+} Owner;
+
+static void* Own(void* arg) {
+  Owner* owner = (Owner*)arg;
+  for (int i = 0; i < owner->count; ++i) {
+    owner->blocks[i] = (char*)Escape(malloc(kOwnerBytes));
+    CHECK(owner->blocks[i] != NULL);
+  }
+  CHECK_EQ(sem_post(&owner->ready), 0);
+  CHECK_EQ(sem_wait(&owner->end), 0);
+  return NULL;
+}
+
+static uintptr_t SlabOf(const void* block) { return (uintptr_t)block >> 16; }
+
+// Where its block was.
+static void* AllocateOne(void* slab) {
+  char* block = (char*)Escape(malloc(kOwnerBytes));
+  CHECK(block != NULL);
+  *(uintptr_t*)slab = SlabOf(block);
+  free(block);
+  return NULL;
+}
+
+static void TestOrphans(void) {
+  static Owner owners[kOwners];
+  for (int i = 0; i < kOwners; ++i) {
+    Owner* owner = &owners[i];
+    // The first leaves half of a slab, the others all of one.
+    owner->count = i == 0 ? kOwnerBlocks / 2 : kOwnerBlocks;
+    CHECK_EQ(sem_init(&owner->ready, 0, 0), 0);
+    CHECK_EQ(sem_init(&owner->end, 0, 0), 0);
+    CHECK_EQ(pthread_create(&owner->thread, NULL, Own, owner), 0);
+    CHECK_EQ(sem_wait(&owner->ready), 0);
+  }
+  for (int i = 0; i < kOwners; ++i) {
+    CHECK_EQ(sem_post(&owners[i].end), 0);
+    CHECK_EQ(pthread_join(owners[i].thread, NULL), 0);
+  }
+  // A few are looked at each time: the second look finds it.
+  uintptr_t slab = 0;
+  for (int i = 0; i < 2; ++i) {
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, AllocateOne, &slab), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+  }
+  if (OnHakmem()) CHECK_EQ(slab, SlabOf(owners[0].blocks[0]));
+  for (int i = 0; i < kOwners; ++i) {
+    for (int k = 0; k < owners[i].count; ++k) free(owners[i].blocks[k]);
+  }
+}
+
 int main(int argc, char** argv) {
   CheckHeapUnderTest();
   const unsigned threads = argc > 1       ? (unsigned)atoi(argv[1])
@@ -234,6 +295,7 @@ int main(int argc, char** argv) {
                                           : 5000;
   alarm(threads > 5000 ? 1200 : 240);
   CHECK_EQ(pthread_key_create(&stubborn, DestroyLate), 0);
+  TestOrphans();
   TestKeys(0);
   TestProducerConsumer();
   TestHandOver();
