@@ -40,7 +40,6 @@ HAK_INLINE size_t Opaque(size_t value) {
 // that an interposer or a sanitizer could redirect into malloc again.
 // Returns the kernel's value: -4095..-1 is a negated errno.
 #if defined(__x86_64__)
-inline constexpr bool kKnownCpu = true;
 inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
                     long e = 0, long f = 0) {
   long result;
@@ -74,7 +73,6 @@ inline bool FollowsCall(uintptr_t pc) {
   return false;
 }
 #elif defined(__aarch64__)
-inline constexpr bool kKnownCpu = true;
 inline long Syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
                     long e = 0, long f = 0) {
   register long x8 __asm__("x8") = number;
@@ -108,10 +106,10 @@ inline bool FollowsCall(uintptr_t pc) {
          (last & 0xFFFFFC1Fu) == 0xD63F0000u;
 }
 #else
-#error "hakmem knows x86-64 and aarch64; add the three lines above for yours."
+#error "hakmem knows x86-64 and aarch64; add what stands above for yours."
 #endif
 
-static_assert(kKnownCpu && sizeof(void*) == 8, "hakmem needs a 64-bit CPU");
+static_assert(sizeof(void*) == 8, "hakmem needs a 64-bit CPU");
 
 }  // namespace hakmem::platform
 

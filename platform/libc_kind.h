@@ -1,6 +1,6 @@
 // Box:   platform.   Uses: nothing.   Must not know: what an allocator is.
 // Holds: which C library this is compiled for.
-// Locks: none.   Read next: alloc/wrap/policy.h
+// Locks: none.   Read next: alloc/wrap/aligned.cc
 
 #ifndef HAKMEM_PLATFORM_LIBC_KIND_H_
 #define HAKMEM_PLATFORM_LIBC_KIND_H_

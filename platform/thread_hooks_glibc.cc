@@ -6,9 +6,10 @@
 
 namespace hakmem::platform {
 
-// glibc calls __malloc_arena_thread_freeres (see alloc/wrap/libc_hooks.cc) on
-// every thread after all destructors of its thread-specific data: there is
-// nothing to register. Source: glibc 2.36, malloc/thread-freeres.c.
+// glibc calls __malloc_arena_thread_freeres (see
+// alloc/wrap/libc_hooks_glibc.cc) on every thread after all destructors of its
+// thread-specific data: there is nothing to register. Source: glibc 2.36,
+// malloc/thread-freeres.c.
 bool HookThreadExit() { return true; }
 
 void LockHookForFork() {}

@@ -16,7 +16,7 @@
 namespace hakmem {
 
 // A futex lock of four bytes, constant-initialised, without recursion and
-// without fairness. Constructed with a name, which only CountingStats keep.
+// without fairness. Constructed with a name, which only those that count keep.
 template <class Stats>
 class BasicLock : private Stats {
  public:

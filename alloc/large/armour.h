@@ -8,8 +8,9 @@
 // A block lies as near to its guard as 64-byte lines allow. From kGuardFrom
 // bytes on it has one, and on 4 KiB pages another in front, so that one of
 // whole pages has no room for canaries, nor needs any. When it is freed its
-// pages go back to the kernel and all access to them is taken away; shorter
-// ones are zeroed. Both kinds stay in quarantine for a while.
+// pages go back to the kernel, or are zeroed if they may stay, and all access
+// to them is taken away; shorter ones are zeroed. Both kinds stay in quarantine
+// for a while.
 
 #ifndef HAKMEM_ALLOC_LARGE_ARMOUR_H_
 #define HAKMEM_ALLOC_LARGE_ARMOUR_H_

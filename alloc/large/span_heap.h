@@ -1,7 +1,7 @@
 // Box:   large.   Uses: superslab, base.   Must not know: tiny, wrap.
-// Holds: the free spans of all threads: best fit, coalesced, dirty before
-// clean. Locks: spans; never across a system call. Read next:
-// alloc/large/span_heap.cc
+// Holds: the free spans of all threads: best fit, coalesced, dirty ones first.
+// Locks: spans; never across a system call.
+// Read next: alloc/large/span_heap.cc
 
 #ifndef HAKMEM_ALLOC_LARGE_SPAN_HEAP_H_
 #define HAKMEM_ALLOC_LARGE_SPAN_HEAP_H_
@@ -28,9 +28,10 @@ struct SpanResult {
 // The same out of free spans only.
 [[nodiscard]] SpanResult TakeSpan(size_t units, size_t align_units);
 
-// Frees a span whose tag the caller has moved from kUsed to kBusy, as kDirty,
-// or kClean if all of it reads as zero and its pages are gone. The caller holds
-// no lock and ends with PurgeIfOverBudget.
+// Frees a span that is the caller's alone: its tag says kCached or kBusy, or
+// kUsed of a block that nobody has. As kDirty, or kClean if all of it reads as
+// zero and its pages are gone. The caller holds no lock and ends with
+// PurgeIfOverBudget.
 void ReleaseSpan(Unit unit, SpanState state = SpanState::kDirty);
 
 // Units that were none, as one free span: memory that is new, or slabs; their

@@ -26,7 +26,7 @@ enum class SpanState : uint8_t {
   kCached,     // free, in the cache of one thread, which alone changes it
   kDirty,      // free; from here on by the lock of the span heap
   kClean,      // free, and all of it reads as zero
-  kBusy,       // on its way from kDirty to kClean
+  kBusy,       // one thread's: on its way to kClean, or a unit before a guard
   kTail,       // last unit of a free span of two units or more
 };
 
@@ -87,7 +87,8 @@ inline uintptr_t UnitAddress(Unit unit) {
 }
 // Of a unit whose slab map byte says kLarge.
 HAK_INLINE SpanMeta& MetaOf(Unit unit) {
-  // acquire: pairs with the release in span_heap.cc that published it.
+  // acquire: pairs with the release that published it (span_source.cc, and
+  // pool.cc of the box above).
   return *static_cast<SpanMeta*>(superslab::Entry(unit / kUnitsPerSuper)
                                      .spans.load(std::memory_order_acquire));
 }

@@ -21,7 +21,7 @@ struct Site {
   std::atomic<uint32_t> depth;  // 0: its frames are not there yet
   std::atomic<uint64_t> taken;  // samples ever, and their bytes
   std::atomic<uint64_t> taken_bytes;
-  // Samples that are alive, as CountLive found them.
+  // Samples that are alive, as the last report found them.
   uint64_t live;
   uint64_t live_bytes;
   uintptr_t frames[kMaxFrames];

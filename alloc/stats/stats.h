@@ -1,6 +1,6 @@
 // Box:   stats.   Uses: tiny, large, superslab.   Must not know: wrap.
 // Holds: the counters of the boxes below, added up. Owns none itself.
-// Locks: one at a time, for as long as 32 additions take at most.
+// Locks: one at a time, for a few additions for each class at most.
 // Read next: alloc/stats/stats.cc
 
 #ifndef HAKMEM_ALLOC_STATS_STATS_H_

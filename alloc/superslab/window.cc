@@ -71,8 +71,8 @@ void SetWindowBase(uintptr_t base) {
 }
 
 // The zone in which mappings at a hint are out of everybody's way: far from
-// brk, stack and mmap_base (measured: design-reasons 26). With 39 bits of
-// address space [32 GiB, 192 GiB), with 47 or more [4 TiB, 16 TiB).
+// brk, stack and mmap_base, whose gaps the kernel does not keep for hints. With
+// 39 bits of address space [32 GiB, 192 GiB), with 47 or more [4 TiB, 16 TiB).
 uintptr_t ChooseBase() {
   const size_t page = platform::PageSize();
   void* probe = platform::Map(nullptr, page);

@@ -32,7 +32,7 @@ struct alignas(kHotPage) WindowState {
   char lead[32 * sizeof(SuperEntry)];
   SuperEntry table[kWindowSupers];  // backwards: see Entry()
 
-  std::atomic<uint32_t> init;  // WindowInit
+  std::atomic<uint32_t> init;  // 1: somebody makes the window, 2: it is there
   // By g_window_lock: SuperSlabs below are claimed. A claimed SuperSlab is
   // mapped, about to be, or an address that somebody else holds.
   uint32_t claim_hint;

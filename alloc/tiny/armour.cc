@@ -62,13 +62,11 @@ void InspectQuarantine(unsigned c) {
 }
 
 void EmptyQuarantine() {
-  {
-    for (unsigned c = 0; c < kClasses; ++c) {
-      t_quarantine.Empty(c, [c](void* block) {
-        if (!IsZeroSlot(block, kStride[c])) ReportWriteAfterFree(block);
-        PushToBin(block, c);
-      });
-    }
+  for (unsigned c = 0; c < kClasses; ++c) {
+    t_quarantine.Empty(c, [c](void* block) {
+      if (!IsZeroSlot(block, kStride[c])) ReportWriteAfterFree(block);
+      PushToBin(block, c);
+    });
   }
 }
 
@@ -81,26 +79,24 @@ void ZeroDirtyPages(SlabDescriptor* slab) {
 }
 
 void ShuffleChain(Chain* chain) {
-  {
-    void* blocks[256];
-    unsigned count = 0;
-    for (void* block = chain->head; count < chain->count && count < 256;) {
-      blocks[count] = block;
-      if (++count < chain->count) block = LoadLink(block);
-    }
-    // Longer ones do not occur; their rest would be lost.
-    if (count != chain->count || count < 2) return;
-    Shuffler order(AddressOf(blocks[0]));
-    for (unsigned i = count - 1; i > 0; --i) {
-      const unsigned other = order.Below(i + 1);
-      void* const block = blocks[i];
-      blocks[i] = blocks[other];
-      blocks[other] = block;
-    }
-    for (unsigned i = 1; i < count; ++i) StoreLink(blocks[i - 1], blocks[i]);
-    chain->head = blocks[0];
-    chain->tail = blocks[count - 1];
+  void* blocks[256];
+  unsigned count = 0;
+  for (void* block = chain->head; count < chain->count && count < 256;) {
+    blocks[count] = block;
+    if (++count < chain->count) block = LoadLink(block);
   }
+  // Longer ones do not occur; their rest would be lost.
+  if (count != chain->count || count < 2) return;
+  Shuffler order(AddressOf(blocks[0]));
+  for (unsigned i = count - 1; i > 0; --i) {
+    const unsigned other = order.Below(i + 1);
+    void* const block = blocks[i];
+    blocks[i] = blocks[other];
+    blocks[other] = block;
+  }
+  for (unsigned i = 1; i < count; ++i) StoreLink(blocks[i - 1], blocks[i]);
+  chain->head = blocks[0];
+  chain->tail = blocks[count - 1];
 }
 
 }  // namespace hakmem::tiny

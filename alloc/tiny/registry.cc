@@ -267,14 +267,12 @@ bool AdoptOrphanLocked(Heap& heap, unsigned size_class) {
 }
 
 void AdoptThisOrphan(Heap& heap, SlabDescriptor* slab) {
-  {
-    LockHolder hold(heap.lock);
-    LockHolder orphans(g_state.orphan_lock);
-    if (ListOf(slab) != kOrphans || !TakeOverLocked(slab)) return;
-    UnlinkOrphanLocked(slab);
-    AddAdoptedLocked(heap, slab);
-    CollectAndSettleLocked(heap, slab);
-  }
+  LockHolder hold(heap.lock);
+  LockHolder orphans(g_state.orphan_lock);
+  if (ListOf(slab) != kOrphans || !TakeOverLocked(slab)) return;
+  UnlinkOrphanLocked(slab);
+  AddAdoptedLocked(heap, slab);
+  CollectAndSettleLocked(heap, slab);
 }
 
 void ReleaseOrphan(SlabDescriptor* slab) {

@@ -59,27 +59,25 @@ uintptr_t Base() {
 }  // namespace
 
 void* AllocateZeroSize() {
-  {
-    const uintptr_t base = Base();
-    if (base == 0) return nullptr;
-    // relaxed: a place to begin at.
-    size_t at = g_places.turn.fetch_add(1, std::memory_order_relaxed);
-    for (size_t i = 0; i < kLooks; ++i, at = (at | 63) + 1) {
-      std::atomic<uint64_t>& word = g_places.live[at / 64 % kWords];
-      // relaxed, both: the bit is all there is; who passes the address on
-      // passes what was done with it.
-      uint64_t old = word.load(std::memory_order_relaxed);
-      for (;;) {
-        const uint64_t free = ~old & (~uint64_t{0} << (at % 64));
-        if (free == 0) break;
-        const uint64_t bit = free & (0 - free);
-        if (!word.compare_exchange_weak(old, old | bit,
-                                        std::memory_order_relaxed)) {
-          continue;
-        }
-        const unsigned number = static_cast<unsigned>(__builtin_ctzll(bit));
-        return At<void>(base + ((at / 64 % kWords) * 64 + number) * kStep);
+  const uintptr_t base = Base();
+  if (base == 0) return nullptr;
+  // relaxed: a place to begin at.
+  size_t at = g_places.turn.fetch_add(1, std::memory_order_relaxed);
+  for (size_t i = 0; i < kLooks; ++i, at = (at | 63) + 1) {
+    std::atomic<uint64_t>& word = g_places.live[at / 64 % kWords];
+    // relaxed, both: the bit is all there is; who passes the address on
+    // passes what was done with it.
+    uint64_t old = word.load(std::memory_order_relaxed);
+    for (;;) {
+      const uint64_t free = ~old & (~uint64_t{0} << (at % 64));
+      if (free == 0) break;
+      const uint64_t bit = free & (0 - free);
+      if (!word.compare_exchange_weak(old, old | bit,
+                                      std::memory_order_relaxed)) {
+        continue;
       }
+      const unsigned number = static_cast<unsigned>(__builtin_ctzll(bit));
+      return At<void>(base + ((at / 64 % kWords) * 64 + number) * kStep);
     }
   }
   return nullptr;
@@ -110,17 +108,15 @@ bool IsZeroSize(const void* pointer, const char* what) {
 }
 
 void FreeZeroSize(void* pointer) {
-  {
-    const uintptr_t address = AddressOf(static_cast<char*>(pointer));
-    // relaxed: as in Base().
-    const size_t place =
-        (address - g_places.base.load(std::memory_order_relaxed)) / kStep;
-    const uint64_t bit = uint64_t{1} << (place % 64);
-    // relaxed: of two frees at once one finds the bit gone.
-    const uint64_t old =
-        g_places.live[place / 64].fetch_and(~bit, std::memory_order_relaxed);
-    if ((old & bit) == 0) Report(pointer, "free", true);
-  }
+  const uintptr_t address = AddressOf(static_cast<char*>(pointer));
+  // relaxed: as in Base().
+  const size_t place =
+      (address - g_places.base.load(std::memory_order_relaxed)) / kStep;
+  const uint64_t bit = uint64_t{1} << (place % 64);
+  // relaxed: of two frees at once one finds the bit gone.
+  const uint64_t old =
+      g_places.live[place / 64].fetch_and(~bit, std::memory_order_relaxed);
+  if ((old & bit) == 0) Report(pointer, "free", true);
 }
 
 }  // namespace hakmem::tiny

@@ -1,5 +1,5 @@
-// Box:   wrap.   Uses: tiny, large, platform.   Must not know: nothing is
-// above. Holds: malloc with an alignment, by all its names.
+// Box:   wrap.   Uses: tiny, large, platform.   Nothing is above.
+// Holds: malloc with an alignment, by all its names.
 // Locks: none.   Read next: alloc/tiny/aligned_blocks.cc
 
 #include <errno.h>
@@ -42,6 +42,7 @@ HAK_INLINE bool IsSmallAligned(size_t alignment, size_t bytes) {
   return alignment <= tiny::kMaxAlignment && bytes <= kMost;
 }
 
+// What Aligned could not serve, or once already did not.
 HAK_NOINLINE void* AlignedSlow(size_t alignment, size_t bytes) {
   if (alignment <= tiny::kUnit) return MallocCall(bytes);
   if (bytes > kMaxBytes - alignment) return OutOfMemory();
@@ -49,7 +50,7 @@ HAK_NOINLINE void* AlignedSlow(size_t alignment, size_t bytes) {
   do {
     void* block = nullptr;
     if (IsSmallAligned(alignment, bytes)) {
-      block = SmallAligned(alignment, bytes);
+      if (tries != 0) block = SmallAligned(alignment, bytes);
     } else if (!kVariant.armour && alignment <= large::kUnitBytes &&
                bytes - 1 < large::kMaxCachedBytes) {
       block = AllocateCached(bytes, 0);

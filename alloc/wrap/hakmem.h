@@ -41,7 +41,8 @@ struct hak_class_stats {
 // Under load each value is exact at some moment of the call, but not all at the
 // same: committed <= mapped holds once all threads are quiet. What one thread
 // frees of another's counts as live until that one, or hak_trim, finds it; what
-// other threads have in their caches is known to a batch for each class.
+// other threads have in their caches is known to a batch for each class. Blocks
+// of 0 bytes are in none of them in hardened, which has no memory for them.
 struct hak_stats {
   size_t live;       // in blocks that the program holds, with their rounding
   size_t cached;     // in blocks that threads keep for their next malloc
@@ -114,7 +115,7 @@ int hak_profile_top(int fd);
 
 // --- memory
 
-// Gives memory back. Level 0: what the rule of volume would give back anyway;
+// Gives memory back. Level 0: down to half of what may stay dirty at any time;
 // 1: all free memory that can be had without stopping other threads. Returns
 // the bytes given back.
 // Cost: system calls in proportion; level 1 walks over all slabs, heap by heap,
@@ -159,7 +160,8 @@ struct hak_block {
 };
 
 // Which block an address lies in, any address: 1 and `*block` filled in; 0: in
-// none; -1: a lock was not to be had, ask again.
+// none, or in one of 0 bytes that has no byte to lie in (hardened: all of them;
+// release: some); -1: a lock was not to be had, ask again.
 // Cost: a lock; waits for it for a hundred turns of the scheduler at most. For
 // an address outside the window of small blocks a walk over the list of Huge
 // ones. Thread-safe, async-signal-safe.
@@ -185,8 +187,8 @@ struct hak_heap_stats {
 };
 
 // Fills in at most `count` heaps, newest first. Returns how many there are.
-// Cost: a lock per heap, held for 32 additions. Thread-safe. Not
-// async-signal-safe.
+// Cost: a lock per heap, held for some additions for each class. Thread-safe.
+// Not async-signal-safe.
 size_t hak_heaps(struct hak_heap_stats* heaps, size_t count);
 
 // From now on SIGSEGV, SIGBUS and SIGABRT write to `fd` what the allocator

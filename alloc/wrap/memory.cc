@@ -1,5 +1,5 @@
-// Box:   wrap.   Uses: tiny, large, platform.   Must not know: nothing is
-// above. Holds: the rules of C and POSIX, and the verdict on every pointer.
+// Box:   wrap.   Uses: tiny, large, platform.   Nothing is above.
+// Holds: the rules of C and POSIX, and the verdict on every pointer.
 // Locks: none.   Read next: alloc/wrap/entry_points.cc
 
 #include "alloc/wrap/memory.h"

@@ -59,7 +59,7 @@ void FreeSized(void* pointer, size_t bytes);
 // No object may be larger, so that pointers into it can be subtracted.
 inline constexpr size_t kMaxBytes = PTRDIFF_MAX;
 
-// A block that realloc has made so large is a span, which grows where it is;
+// A block that calloc was asked for, or realloc has made so large, is a span;
 // others are if no slab is to be had.
 inline constexpr size_t kLeastSpan =
     kVariant.armour ? tiny::kMaxSmall + 1

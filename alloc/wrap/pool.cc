@@ -54,12 +54,10 @@ bool AddSlabs() {
   size_t slabs = g_pool.units / kUnitsPerSlab / 32;
   if (slabs > kMaxBatch) slabs = kMaxBatch;
   if (slabs == 0) slabs = 1;
-  Unit unit = 0;
-  for (; slabs > 0 && unit == 0; slabs /= 2) {
-    unit = large::TakeSlabs(slabs);
-    if (unit != 0) break;
+  Unit unit;
+  while ((unit = large::TakeSlabs(slabs)) == 0) {
+    if ((slabs /= 2) == 0) return false;
   }
-  if (unit == 0) return false;
   large::ForgetSpan(unit);
   for (size_t i = 0; i < slabs; ++i) {
     superslab::ReleaseSlab(superslab::Descriptor(unit / kUnitsPerSlab + i));

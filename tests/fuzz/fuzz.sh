@@ -12,7 +12,7 @@ command -v clang++-14 > /dev/null || fail "fuzz.sh needs clang++-14"
 mapfile -t sources < <(tree_files '\.cc$' alloc/base alloc/superslab \
   alloc/tiny alloc/large | grep -v '_test\.cc$')
 sources+=(platform/{config,die,page_source_linux,thread_hooks_glibc}.cc
-  alloc/wrap/{memory,lifetime,armoured,relief}.cc tests/fuzz/calls.cc)
+  alloc/wrap/{memory,aligned,lifetime,armoured,relief}.cc tests/fuzz/calls.cc)
 
 # Checked has libc's heap beside it, which is the fuzzer's own here.
 for variant in "$@"; do
