@@ -44,13 +44,15 @@ void RemoveLocked(Unit unit, SpanTag tag) {
   if (tag.units > 1) WriteTag(unit + tag.units - 1, {SpanState::kInner, 0, 0});
 }
 
+bool FitsTag(uint32_t units) { return units >> kLengthBits == 0; }
+
 // Puts [unit, unit + units), whose dirt is known, into the lists, joined with
 // its free neighbours as far as a tag can tell the length.
 void InsertLocked(Unit unit, uint32_t units) {
   bool dirty = CountDirt(unit, units) != 0;
   if (IsSpanUnit(unit + units)) {
     const SpanTag after = ReadTag(unit + units);
-    if (after.free() && units + after.units <= kMaxUnits) {
+    if (after.free() && FitsTag(units + after.units)) {
       RemoveLocked(unit + units, after);
       WriteTag(unit + units, {SpanState::kInner, 0, 0});
       units += after.units;
@@ -62,8 +64,7 @@ void InsertLocked(Unit unit, uint32_t units) {
     const Unit head =
         before.state == SpanState::kTail ? unit - before.units : unit - 1;
     const SpanTag tag = ReadTag(head);
-    if (tag.free() && head + tag.units == unit &&
-        units + tag.units <= kMaxUnits) {
+    if (tag.free() && head + tag.units == unit && FitsTag(units + tag.units)) {
       RemoveLocked(head, tag);
       WriteTag(unit, {SpanState::kInner, 0, 0});
       units += tag.units;

@@ -63,7 +63,8 @@ struct SpanTag {
     return state == SpanState::kDirty || state == SpanState::kClean;
   }
 };
-inline constexpr size_t kMaxUnits = (size_t{1} << 23) - 1;
+inline constexpr unsigned kLengthBits = 23;
+inline constexpr size_t kMaxUnits = (size_t{1} << kLengthBits) - 1;
 inline constexpr unsigned kMaxColor = 63;
 
 // Per SuperSlab that holds spans. `next` and `prev` link free spans of a size,

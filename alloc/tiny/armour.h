@@ -72,6 +72,7 @@ HAK_INLINE void Arm(void* block, size_t slot, size_t bytes) {
 // whose block is then armoured.
 template <class Slow>
 HAK_NOINLINE void* MallocArmouredSlow(size_t bytes) {
+  platform::KeepFrame();
   const size_t whole = WithSlack(bytes);
   void* block = Slow::Malloc(whole);
   if (block != nullptr) Arm(block, kArmour.of[ClassFor(whole)].slot, bytes);

@@ -91,6 +91,7 @@ void* Memalign(size_t alignment, size_t bytes) {
 }
 
 int PosixMemalign(void** result, size_t alignment, size_t bytes) {
+  platform::KeepFrame();
   if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) {
     return EINVAL;
   }

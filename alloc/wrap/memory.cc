@@ -4,7 +4,6 @@
 
 #include "alloc/wrap/memory.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -20,7 +19,6 @@
 #include "alloc/wrap/relief.h"
 #include "platform/die.h"
 #include "platform/libc_kind.h"
-#include "platform/page_source.h"
 
 namespace hakmem::wrap {
 
@@ -228,6 +226,7 @@ void Slow::FreeSized(void* pointer, size_t bytes) {
 }
 
 void* Calloc(size_t count, size_t size) {
+  platform::KeepFrame();
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > kMaxBytes) {
     return OutOfMemory();
@@ -256,6 +255,7 @@ size_t WithHeadroom(size_t bytes, size_t before) {
 }
 
 void* Realloc(void* pointer, size_t bytes) {
+  platform::KeepFrame();
   Verdict verdict{};
   if (HAK_LIKELY(pointer != nullptr)) {
     verdict = Judge(pointer, "realloc");

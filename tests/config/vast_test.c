@@ -1,6 +1,6 @@
 // Box:   tests/config.   Uses: tests/support.h, hakmem.h.
 // Holds: free spans that lie side by side for more than a tag can count: 48 GiB
-//        of addresses, of which nothing is touched.
+//        of addresses, of which a few pages are touched.
 // Read next: limit_test.c
 #include "hakmem.h"
 #include "tests/support.h"

@@ -22,6 +22,7 @@
 #define PLACE __attribute__((noinline, noclone)) static
 // Keeps the call from being a jump, and the loop from being unrolled.
 #define BARRIER() __asm__ volatile("" ::: "memory")
+#define HAS_RECORD() __asm__ volatile("" ::"r"(__builtin_frame_address(0)))
 
 enum {
   kInterval = 4096,
@@ -69,6 +70,30 @@ PLACE void KeepAligned(void) {
     BARRIER();
   }
 }
+// With a frame record, through functions that call malloc themselves: the walk
+// along the records must not miss this one.
+PLACE void KeepZeroed(void) {
+  HAS_RECORD();
+  for (int i = 0; i < kBeside; ++i) {
+    CHECK(calloc(1, kBesideBytes) != NULL);
+    BARRIER();
+  }
+}
+PLACE void KeepResized(void) {
+  HAS_RECORD();
+  for (int i = 0; i < kBeside; ++i) {
+    CHECK(realloc(NULL, kBesideBytes) != NULL);
+    BARRIER();
+  }
+}
+PLACE void KeepPosix(void) {
+  HAS_RECORD();
+  for (int i = 0; i < kBeside; ++i) {
+    void* block;
+    CHECK(posix_memalign(&block, 64, kBesideBytes) == 0);
+    BARRIER();
+  }
+}
 // What an aligned block brings into the cache must not hide the next one.
 PLACE void KeepBeside(void) {
   for (int i = 0; i < kBeside; ++i) {
@@ -101,9 +126,9 @@ static char g_text[4 << 20];
 static const uintptr_t kCodeBytes = 400;  // no place is longer
 
 static bool Within(uintptr_t pc, void (*place)(void)) {
-  static void (*const kPlaces[])(void) = {Leak,      CallsLeak,   Churn,
-                                          KeepLarge, KeepAligned, KeepBeside,
-                                          KeepFirst, KeepSecond};
+  static void (*const kPlaces[])(void) = {
+      Leak,       CallsLeak,   Churn,     KeepLarge, KeepAligned, KeepBeside,
+      KeepZeroed, KeepResized, KeepPosix, KeepFirst, KeepSecond};
   uintptr_t best = 0;
   for (size_t i = 0; i < sizeof(kPlaces) / sizeof(kPlaces[0]); ++i) {
     const uintptr_t start = (uintptr_t)kPlaces[i];
@@ -185,6 +210,9 @@ static void CheckPlaces(void) {
   KeepLarge();
   KeepAligned();
   KeepBeside();
+  KeepZeroed();
+  KeepResized();
+  KeepPosix();
   KeepFirst();
   FreeKept();
   KeepSecond();
@@ -209,6 +237,13 @@ static void CheckPlaces(void) {
   const struct Place beside = Find(KeepBeside);
   CheckNear(Estimate(beside.live, beside.live_bytes),
             kBeside * 9.0 / 8 * kBesideBytes, "KeepBeside");
+  const double through = (double)kBeside * kBesideBytes;
+  const struct Place zeroed = Find(KeepZeroed);
+  CheckNear(Estimate(zeroed.live, zeroed.live_bytes), through, "KeepZeroed");
+  const struct Place resized = Find(KeepResized);
+  CheckNear(Estimate(resized.live, resized.live_bytes), through, "KeepResized");
+  const struct Place posix = Find(KeepPosix);
+  CheckNear(Estimate(posix.live, posix.live_bytes), through, "KeepPosix");
   const struct Place first = Find(KeepFirst);
   const struct Place second = Find(KeepSecond);
   CheckNear(Estimate(first.taken, first.taken_bytes), 500.0 * kKept, "First");
