@@ -62,7 +62,7 @@ class SpanBins {
 
  private:
   static constexpr unsigned kExact = 64;
-  static constexpr unsigned kBins = kExact + (23 - 6) * 8 + 1;
+  static constexpr unsigned kBins = kExact + (kLengthBits - 6) * 8 + 1;
   static constexpr unsigned kWords = (kBins + 63) / 64;
   static constexpr int kLooks = 16;
 

@@ -44,6 +44,7 @@ void RemoveLocked(Unit unit, SpanTag tag) {
   if (tag.units > 1) WriteTag(unit + tag.units - 1, {SpanState::kInner, 0, 0});
 }
 
+// No more than kMaxUnits, in one instruction less.
 bool FitsTag(uint32_t units) { return units >> kLengthBits == 0; }
 
 // Puts [unit, unit + units), whose dirt is known, into the lists, joined with
