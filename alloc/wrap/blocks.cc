@@ -8,6 +8,7 @@
 #include "alloc/stats/stats.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/wrap/hakmem.h"
+#include "alloc/wrap/same_variant.h"
 
 using namespace hakmem;
 
@@ -67,6 +68,7 @@ struct Walk {
 extern "C" {
 
 int hak_block_of(const void* address, struct hak_block* block) {
+  wrap::NeedSameVariant();
   const BlockInfo info = stats::BlockOf(
       AddressOf(static_cast<const char*>(address)), Patience::kBounded);
   if (KindOf(info.place) == 0) return info.busy ? -1 : 0;
@@ -76,6 +78,7 @@ int hak_block_of(const void* address, struct hak_block* block) {
 
 int hak_for_each_block(int (*use)(void* context, const struct hak_block* block),
                        void* context) {
+  wrap::NeedSameVariant();
   Walk walk = {use, context, 0};
   stats::ForEachBlock(
       [](void* walking, const BlockInfo& info) {
@@ -89,6 +92,7 @@ int hak_for_each_block(int (*use)(void* context, const struct hak_block* block),
 }
 
 size_t hak_heaps(struct hak_heap_stats* heaps, size_t count) {
+  wrap::NeedSameVariant();
   size_t found = 0;
   tiny::Heap* heap = tiny::FirstHeap();
   for (; heap != nullptr; heap = heap->next_heap, ++found) {

@@ -18,6 +18,7 @@
 #include "alloc/stats/stats.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/wrap/hakmem.h"
+#include "alloc/wrap/same_variant.h"
 #include "platform/cpu.h"
 #include "platform/registers.h"
 
@@ -238,6 +239,7 @@ int Install(int fd) {
 }  // namespace hakmem::wrap
 
 extern "C" int hak_report_crashes(int fd) {
+  hakmem::wrap::NeedSameVariant();
   const int error = hakmem::wrap::Install(fd);
   if (error == 0) return 0;
   errno = error;

@@ -7,8 +7,10 @@
 #include <errno.h>
 
 #include "alloc/wrap/hakmem.h"
+#include "alloc/wrap/same_variant.h"
 
 extern "C" int hak_dump(int fd) {
+  hakmem::wrap::NeedSameVariant();
   // The one number that this box has, and the others do not.
   struct hak_stats stats;
   hak_stats(&stats);

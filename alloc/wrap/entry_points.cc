@@ -9,15 +9,17 @@
 #include "alloc/base/variant.h"
 #include "alloc/wrap/memory.h"
 
-// Two names for the closed-link check, which live and die with malloc.
+// Two names for the closed-link check. They are no addresses: of a program that
+// only calls calloc --gc-sections takes malloc away, and hakmem is still there.
+#define HAK_NUMBER(symbol) ".globl " symbol "\n.set " symbol ", 1\n"
+__asm__(HAK_NUMBER("hakmem_mode_" HAK_MODE)
+            HAK_NUMBER("hakmem_marker_" HAK_VARIANT));
+
+// One for alloc/wrap/same_variant.h.
 #define HAK_TEXT(x) #x
-#define HAK_SET_TO(symbol) ".set " symbol ", "
 #define HAK_STRING(x) HAK_TEXT(x)
-__asm__(".globl hakmem_mode_" HAK_MODE "\n" HAK_SET_TO("hakmem_mode_" HAK_MODE)
-            HAK_STRING(HAK_ENTRY(malloc)) "\n");
-__asm__(".globl hakmem_marker_" HAK_VARIANT
-        "\n" HAK_SET_TO("hakmem_marker_" HAK_VARIANT)
-            HAK_STRING(HAK_ENTRY(malloc)) "\n");
+__asm__(".globl hakmem_malloc_" HAK_VARIANT "\n.set hakmem_malloc_" HAK_VARIANT
+        ", " HAK_STRING(HAK_ENTRY(malloc)) "\n");
 
 using namespace hakmem;
 

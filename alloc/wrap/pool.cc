@@ -19,6 +19,7 @@
 #include "alloc/superslab/window.h"
 #include "alloc/tiny/registry.h"
 #include "alloc/tiny/small.h"
+#include "alloc/wrap/same_variant.h"
 #include "hakmem.h"
 #include "platform/die.h"
 
@@ -128,6 +129,7 @@ using wrap::g_pool;
 extern "C" {
 
 int hak_init_pool(void* buffer, size_t bytes) {
+  wrap::NeedSameVariant();
   if (bytes < HAK_MIN_POOL || bytes > wrap::kMaxPool || buffer == nullptr) {
     return EINVAL;
   }

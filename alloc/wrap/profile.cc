@@ -9,6 +9,7 @@
 
 #include "alloc/tiny/small.h"
 #include "alloc/wrap/hakmem.h"
+#include "alloc/wrap/same_variant.h"
 
 namespace {
 
@@ -24,6 +25,7 @@ int Result(int error) {
 extern "C" {
 
 int hak_profile_start(size_t interval) {
+  hakmem::wrap::NeedSameVariant();
   constexpr size_t kUsual = size_t{512} << 10;
   if (interval > PTRDIFF_MAX / 64) return Result(EINVAL);
   hakmem::stats::StartProfile(interval == 0 ? kUsual : interval);

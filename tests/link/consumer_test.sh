@@ -44,6 +44,13 @@ cp bazel-bin/with with && cp bazel-bin/without without || exit 1
 [[ "$(symbols without)" -eq 0 ]] || fail "hakmem leaks into who did not ask"
 [[ "$(./with)" == hello && "$(./without)" == hello ]] || fail "a program"
 
+run build "${options[@]}" //:mixed > "${W}/mixed" &&
+  fail "release's boxes link with hardened's"
+grep -q 'undefined reference to .hakmem_malloc_release' "${W}/mixed" ||
+  fail "two variants: $(cat "${W}/mixed")"
+run build "${options[@]}" //:unmixed || fail "hakmem_see_hardened"
+[[ "$(bazel-bin/unmixed)" == 1 ]] || fail "one variant"
+
 run build "${options[@]}" --custom_malloc=@hakmem//:hakmem //:without ||
   fail "--custom_malloc"
 [[ "$(symbols bazel-bin/without)" -gt 0 ]] || fail "--custom_malloc did nothing"

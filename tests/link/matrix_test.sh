@@ -92,6 +92,19 @@ cxx() {
   done
 }
 
+# A program that allocates without malloc: --gc-sections takes malloc itself
+# away, and the proof must not go with it.
+without_malloc() {
+  local linker="$1" name
+  for name in calloc realloc sync; do
+    what="${linker}, only ${name}"
+    linked "${cc[@]}" -static "-fuse-ld=${linker}" "-DNAME=${name}" -O2 -w \
+      -ffunction-sections -Wl,--gc-sections "${HERE}/one_call.c" \
+      "${H}/lib/hakmem.o" "${WRAP}" -o "${W}/open" &&
+      check 0 closed --variant "${variant}" "${W}/open"
+  done
+}
+
 for linker in bfd gold lld mold; do
   program="ld.${linker}"
   [[ "${linker}" != bfd && "${linker}" != gold ]] ||
@@ -101,6 +114,7 @@ for linker in bfd gold lld mold; do
     continue
   fi
   cxx "${linker}"
+  without_malloc "${linker}"
   for mode in static static-pie; do
     for build in plain gc gcc-lto clang-lto; do
       if [[ "${build}" == clang-lto ]] && ! clang_lto "${linker}"; then
