@@ -23,10 +23,13 @@ HAK_INLINE void PushToBin(void* block, unsigned c) {
 
 void FreeUndetained(void* block, size_t size_class) {
   const unsigned c = static_cast<unsigned>(size_class);
+  // The first free of a thread that has not allocated.
+  if (MayCache()) {
+    SeedQuarantine();
+    return Detain(block, c, kStride[c]);
+  }
   StoreHeader(block, static_cast<int8_t>(LiveToken(c) + kFreeBias));
   ZeroSlot(block, kStride[c]);
-  // Its next one may.
-  if (MayCache()) SeedQuarantine();
   PushToBin(block, c);
   if (t_cache.room[c] < 0) FlushSlow(c);
 }

@@ -24,6 +24,9 @@ HAK_CONSTINIT std::atomic<bool> g_took_larger{false};
 // there: armoured ones, so that there is something to shuffle.
 constexpr unsigned kNeeded = kVariant.armour ? 8 : 1;
 
+// What is not zero in a free block that is in a chain.
+constexpr size_t kLinkBytes = sizeof(void*);
+
 // Marks the pages of a block as written: those of its header byte up to those
 // of its last. Returns where the last one ends; 0: it is clean and `may_touch`
 // is not given.
@@ -64,11 +67,17 @@ bool HeaderIntact(const void* block, int8_t free_token) {
   return header == free_token || header == 0;
 }
 
-// Is a block that was freed as zero as it was left then?
-bool ContentIntact(const void* block, unsigned size_class) {
+// Is a block that was freed as zero as it was left then, from byte `from` on?
+// What a purge took is zero as well.
+bool ContentIntact(const void* block, unsigned size_class, size_t from) {
   if constexpr (!kVariant.armour) return true;
-  return LoadHeader(block) == 0 ||
-         IsZeroSlot(block, kStride[size_class], sizeof(void*));
+  return IsZeroSlot(block, kStride[size_class], from);
+}
+
+// A block that is free by its bit alone has no link: one that stayed could be
+// overwritten, and nobody would look at it again.
+HAK_INLINE void ClearLink(void* block) {
+  if constexpr (kVariant.armour) memset(block, 0, kLinkBytes);
 }
 
 void* ChainHead(const SlabDescriptor* slab) {
@@ -87,7 +96,9 @@ TakeResult TakeChainLocked(SlabDescriptor* slab, unsigned want, Chain* out) {
     if (count > want) count = want;
     void* last = head;
     for (unsigned i = 1; i <= count; ++i) {
-      if (HAK_UNLIKELY(!ContentIntact(last, ClassOf(slab)))) damaged = last;
+      if (HAK_UNLIKELY(!ContentIntact(last, ClassOf(slab), kLinkBytes))) {
+        damaged = last;
+      }
       rest = LoadLink(last);
       if (i < count) last = rest;
     }
@@ -175,10 +186,10 @@ TakeResult TakeBlocksLocked(Heap& heap, SlabDescriptor* slab, unsigned want,
       enough = chain.count == want || ready == 0;
       if (enough) break;
       void* block = At<void>(address);
-      if (index >= carved) {
-        carved = index + 1;
-      } else if (HAK_UNLIKELY(!HeaderIntact(block, free_token) ||
-                              !ContentIntact(block, ClassOf(slab)))) {
+      const bool fresh = index >= carved;
+      if (fresh) carved = index + 1;
+      if (HAK_UNLIKELY((!fresh && !HeaderIntact(block, free_token)) ||
+                       !ContentIntact(block, ClassOf(slab), 0))) {
         damaged = block;
         enough = true;
         break;
@@ -291,9 +302,10 @@ void SettleChainLocked(Heap& heap, SlabDescriptor* slab) {
   void* block = ChainHead(slab);
   for (unsigned i = 0; i < count; ++i) {
     void* next = LoadLink(block);
-    if (HAK_UNLIKELY(!ContentIntact(block, ClassOf(slab)))) {
+    if (HAK_UNLIKELY(!ContentIntact(block, ClassOf(slab), kLinkBytes))) {
       ReportDamagedFreeBlock(block);
     }
+    ClearLink(block);
     const uintptr_t offset =
         AddressOf(static_cast<char*>(block)) - SlabBase(slab);
     if (offset >= kSlabBytes || !MarkFree(slab, offset)) {
@@ -367,6 +379,7 @@ void ReturnListLocked(Heap& heap, unsigned size_class, bool keep_empty,
       } else if (HAK_UNLIKELY(!MarkFree(slab, offset % kSlabBytes))) {
         ReportBadPointer(list, "free");
       } else {
+        ClearLink(list);
         ++run;
       }
       list = next;
