@@ -4,6 +4,7 @@
 
 #include "platform/die.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -40,7 +41,7 @@ Line& Line::Misuse(const char* what, const void* pointer, bool freed) {
 
 void Line::WriteTo(int fd) {
   text_[size_++] = '\n';
-  WriteAll(fd, text_, size_);
+  (void)WriteAll(fd, text_, size_);
   size_ = 0;
 }
 
@@ -50,15 +51,16 @@ void Line::Report() {
   hak_config.on_abort(text_, size_);
 }
 
-void WriteAll(int fd, const char* text, size_t bytes) {
+long WriteAll(int fd, const char* text, size_t bytes) {
   while (bytes > 0) {
     const long n = Syscall(SYS_write, fd, reinterpret_cast<long>(text),
                            static_cast<long>(bytes));
-    if (n == -4 /* EINTR */) continue;
-    if (n <= 0) return;
+    if (n == -EINTR) continue;
+    if (n <= 0) return n;
     text += n;
     bytes -= static_cast<size_t>(n);
   }
+  return 1;
 }
 
 // The line lies on the stack of who has called Die and will not return.

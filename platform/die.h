@@ -44,7 +44,8 @@ class Line {
 };
 
 // Writes `bytes` to fd, all of it where the kernel lets it. Keeps errno.
-void WriteAll(int fd, const char* text, size_t bytes);
+// Returns 1, or what the write(2) that failed did: -errno or 0.
+long WriteAll(int fd, const char* text, size_t bytes);
 
 // The line "hakmem: ..." to stderr (or hak_config.on_abort), then SIGABRT. A
 // second time in the same thread: SIGABRT without a line and without handlers.

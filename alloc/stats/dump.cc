@@ -5,6 +5,7 @@
 
 #include "alloc/stats/dump.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -17,6 +18,7 @@
 #include "alloc/tiny/look.h"
 #include "alloc/tiny/parking.h"
 #include "alloc/tiny/registry.h"
+#include "platform/die.h"
 #include "platform/page_source.h"
 
 namespace hakmem::stats {
@@ -71,18 +73,9 @@ class Image {
 
  private:
   void Flush() {
-    const char* from = buffer_;
-    while (size_ > 0 && error_ == 0) {
-      const long n =
-          platform::Syscall(SYS_write, fd_, reinterpret_cast<long>(from),
-                            static_cast<long>(size_));
-      if (n == -4 /* EINTR */) continue;
-      if (n <= 0) {
-        error_ = n == 0 ? 5 /* EIO */ : static_cast<int>(-n);
-        break;
-      }
-      from += n;
-      size_ -= static_cast<size_t>(n);
+    if (error_ == 0) {
+      const long done = platform::WriteAll(fd_, buffer_, size_);
+      if (done <= 0) error_ = done == 0 ? EIO : static_cast<int>(-done);
     }
     size_ = 0;
   }
@@ -249,9 +242,9 @@ void PutLarge(Image& image) {
         {}};
     image.Record1(dump::kSpan, record);
   }
-  large::HugeLook huge = large::NextHuge(0, Patience::kBounded);
-  for (; huge.block != 0;
-       huge = large::NextHuge(huge.block, Patience::kBounded)) {
+  // kWait: one that is busy would look like the end.
+  large::HugeLook huge = large::NextHuge(0, Patience::kWait);
+  for (; huge.block != 0; huge = large::NextHuge(huge.block, Patience::kWait)) {
     const dump::HugeRecord record = {huge.block, huge.bytes};
     image.Record1(dump::kHuge, record);
   }

@@ -7,6 +7,7 @@
 #include "alloc/stats/profile.h"
 
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "alloc/base/pointers.h"
 #include "alloc/base/sampling.h"
@@ -39,7 +40,7 @@ struct State {
   std::atomic<uint64_t> lost;
   std::atomic<uint32_t> number;   // of the profile, from 1
   std::atomic<uint64_t> threads;  // that have sampled: seeds
-  std::atomic<bool> counting;
+  std::atomic<int> counting;      // the pid of who does, or 0
   Keys keys[1u << kBucketBits];
   Value values[1u << kBucketBits][kWays];
 };
@@ -235,9 +236,13 @@ void StartProfile(size_t interval) {
 void StopProfile() { g_sample_hook.store(nullptr, std::memory_order_relaxed); }
 
 bool BeginCount(ProfileTotals* totals) {
-  // acquire: pairs with the release in EndCount.
-  if (g_profile.counting.exchange(true, std::memory_order_acquire)) {
-    return false;
+  const int me = static_cast<int>(platform::Syscall(SYS_getpid));
+  int holder = 0;
+  // acquire: pairs with the release in EndCount. Another process's: a fork came
+  // while it wrote.
+  while (!g_profile.counting.compare_exchange_strong(
+      holder, me, std::memory_order_acquire, std::memory_order_relaxed)) {
+    if (holder == me) return false;
   }
   for (Site& site : g_sites) {
     site.live = 0;
@@ -271,7 +276,7 @@ bool BeginCount(ProfileTotals* totals) {
 
 void EndCount() {
   // release: pairs with the acquire in BeginCount.
-  g_profile.counting.store(false, std::memory_order_release);
+  g_profile.counting.store(0, std::memory_order_release);
 }
 
 double ScaleOf(uint64_t samples, uint64_t bytes, size_t interval) {

@@ -8,6 +8,7 @@
 
 #include "alloc/stats/profile.h"
 #include "platform/cpu.h"
+#include "platform/die.h"
 
 namespace hakmem::stats {
 namespace {
@@ -56,18 +57,9 @@ class Output {
     buffer_[size_++] = c;
   }
   void Flush() {
-    const char* from = buffer_;
-    while (size_ > 0 && error_ == 0) {
-      const long n =
-          platform::Syscall(SYS_write, fd_, reinterpret_cast<long>(from),
-                            static_cast<long>(size_));
-      if (n == -EINTR) continue;
-      if (n <= 0) {
-        error_ = n == 0 ? EIO : static_cast<int>(-n);
-        break;
-      }
-      from += n;
-      size_ -= static_cast<size_t>(n);
+    if (error_ == 0) {
+      const long done = platform::WriteAll(fd_, buffer_, size_);
+      if (done <= 0) error_ = done == 0 ? EIO : static_cast<int>(-done);
     }
     size_ = 0;
   }

@@ -48,7 +48,7 @@ void ForEachField(const Totals& totals, Put put) {
 }
 
 void WriteToFd(void* context, const char* text, size_t bytes) {
-  platform::WriteAll(*static_cast<const int*>(context), text, bytes);
+  (void)platform::WriteAll(*static_cast<const int*>(context), text, bytes);
 }
 
 }  // namespace
@@ -103,10 +103,14 @@ HeapFields FieldsOf(const HeapTotals& sum) {
 
 }  // namespace
 
-void WriteText(const Totals& totals, Sink sink) {
+void WriteText(const Totals& totals, uint64_t foreign_frees, Sink sink) {
   Writer out(sink);
   out.Text("hakmem ").Text(kVariant.name).Text("\n");
   ForEachField(totals, [&](const Field& field) { PutText(out, &field, 1); });
+  if constexpr (kVariant.domain_route) {
+    const Field field = {"foreign_frees", foreign_frees};
+    PutText(out, &field, 1);
+  }
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
     const ClassFields sum = FieldsOf(totals, c);
     if (totals.classes[c].slabs == 0) continue;
@@ -122,10 +126,11 @@ void WriteText(const Totals& totals, Sink sink) {
   if constexpr (kVariant.lock_stats) WriteLocksText(out);
 }
 
-void WriteJson(const Totals& totals, Sink sink) {
+void WriteJson(const Totals& totals, uint64_t foreign_frees, Sink sink) {
   Writer out(sink);
   out.Text("{\"variant\":\"").Text(kVariant.name).Text("\"");
   ForEachField(totals, [&](const Field& f) { out.Pair(f.name, f.value); });
+  if constexpr (kVariant.domain_route) out.Pair("foreign_frees", foreign_frees);
   const char* before = ",\"classes\":[";
   for (unsigned c = 0; c < tiny::kClasses; ++c) {
     PutJson(out.Text(before), FieldsOf(totals, c).field, kClassFields);

@@ -6,6 +6,7 @@
 #define HAKMEM_ALLOC_STATS_REPORT_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "alloc/stats/stats.h"
 
@@ -18,8 +19,10 @@ struct Sink {
 };
 Sink FdSink(const int* fd);
 
-void WriteText(const Totals& totals, Sink sink);
-void WriteJson(const Totals& totals, Sink sink);
+// `foreign_frees` is the one number that the boxes do not have, and only
+// checked writes.
+void WriteText(const Totals& totals, uint64_t foreign_frees, Sink sink);
+void WriteJson(const Totals& totals, uint64_t foreign_frees, Sink sink);
 // In the shape of glibc's malloc_info, version 1.
 void WriteXml(const Totals& totals, Sink sink);
 

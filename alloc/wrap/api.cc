@@ -99,9 +99,9 @@ int hak_stats_write(int fd, int format) {
   stats::Totals totals;
   stats::Read(&totals);
   if (format == HAK_TEXT) {
-    stats::WriteText(totals, stats::FdSink(&fd));
+    stats::WriteText(totals, wrap::Foreign::Count(), stats::FdSink(&fd));
   } else {
-    stats::WriteJson(totals, stats::FdSink(&fd));
+    stats::WriteJson(totals, wrap::Foreign::Count(), stats::FdSink(&fd));
   }
   return 0;
 }

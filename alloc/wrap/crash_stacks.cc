@@ -18,8 +18,12 @@ namespace {
 // What we gave to this thread.
 __thread char* t_stack;
 
+// How long each is.
+size_t g_stack_bytes;
+
 // What the kernel needs for a frame, which some CPUs have made large, and what
-// the report needs.
+// the report needs. Once: of what the kernel does not tell libc says so in
+// errno, which a thread's first free must not change.
 size_t StackBytes() {
   constexpr unsigned long kMinSigStkSz = 51;  // AT_MINSIGSTKSZ; musl lacks it
   constexpr size_t kReport = size_t{24} << 10;
@@ -37,11 +41,11 @@ bool Give() {
   if (SigAltStack(nullptr, &now) == 0 && (now.ss_flags & SS_DISABLE) == 0) {
     return true;
   }
-  char* memory = static_cast<char*>(platform::MapGuarded(StackBytes()));
+  char* memory = static_cast<char*>(platform::MapGuarded(g_stack_bytes));
   if (memory == nullptr) return false;
   stack_t mine = {};
   mine.ss_sp = memory;
-  mine.ss_size = StackBytes();
+  mine.ss_size = g_stack_bytes;
   t_stack = memory;
   return SigAltStack(&mine, nullptr) == 0;
 }
@@ -56,7 +60,7 @@ void Take() {
     if (SigAltStack(&none, nullptr) != 0) return;
   }
   const size_t page = platform::PageSize();
-  (void)platform::Unmap(t_stack - page, StackBytes() + 2 * page);
+  (void)platform::Unmap(t_stack - page, g_stack_bytes + 2 * page);
   t_stack = nullptr;
 }
 
@@ -69,6 +73,7 @@ void Observe(ThreadEvent event) {
 }  // namespace
 
 bool GiveSignalStacks() {
+  g_stack_bytes = StackBytes();
   if (!Give()) return false;
   // release: pairs with the acquire in TellObserver.
   g_thread_observer.store(Observe, std::memory_order_release);

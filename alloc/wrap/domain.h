@@ -26,13 +26,6 @@ size_t __real_malloc_usable_size(void* pointer);
 
 namespace hakmem::wrap {
 
-// Frees of libc's blocks, and who made the first few.
-struct ForeignFrees {
-  static constexpr unsigned kSites = 8;
-  std::atomic<uint64_t> count{0};
-  std::atomic<void*> sites[kSites] = {};
-};
-
 template <bool kRoute>
 struct Domain;
 
@@ -45,18 +38,15 @@ struct Domain<false> {
 template <>
 struct Domain<true> {
   // inline: a definition elsewhere would be there in release, too.
-  static inline ForeignFrees frees;
+  static inline std::atomic<uint64_t> frees{0};
 
   static uint64_t Count() {
     // relaxed: a gauge.
-    return frees.count.load(std::memory_order_relaxed);
+    return frees.load(std::memory_order_relaxed);
   }
-  static void Free(void* pointer, void* caller) {
-    // relaxed, both: gauges.
-    const uint64_t n = frees.count.fetch_add(1, std::memory_order_relaxed);
-    if (n < ForeignFrees::kSites) {
-      frees.sites[n].store(caller, std::memory_order_relaxed);
-    }
+  static void Free(void* pointer) {
+    // relaxed: a gauge.
+    frees.fetch_add(1, std::memory_order_relaxed);
     // musl's free and realloc hold no heap: they call the names that --wrap
     // sends to us, and the pointer would go round for ever.
     if constexpr (platform::kGlibc) {

@@ -181,7 +181,7 @@ HAK_NOINLINE void FreeUncached(void* pointer) {
     return large::Free(pointer, verdict.ownership);
   }
   if constexpr (kRoutesForeign) {
-    Domain<true>::Free(pointer, __builtin_return_address(0));
+    Domain<true>::Free(pointer);
   } else {
     ReportForeign(pointer, "free");
   }
