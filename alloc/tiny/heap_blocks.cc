@@ -44,6 +44,10 @@ HAK_COLD uintptr_t TouchBlock(Heap& heap, SlabDescriptor* slab, uintptr_t block,
     slab->clean_pages = static_cast<uint16_t>(slab->clean_pages & ~bit);
     heap.dirty_bytes += size_t{1} << shift;
     heap.fresh_bytes += size_t{1} << shift;
+    // A page that is read first faults twice. relaxed: it changes nothing.
+    if constexpr (kVariant.armour) {
+      __atomic_fetch_or(At<char>(base + (page << shift)), 0, __ATOMIC_RELAXED);
+    }
     // What a purge has zeroed says nothing about what was written there.
     if (page == (offset - 1) >> shift) StoreHeader(At<void>(block), 0);
   }
