@@ -2,7 +2,13 @@
 // Holds: the end of a thread on glibc.
 // Locks: none.   Read next: alloc/base/variant.h
 
+#include "platform/libc_kind.h"
 #include "platform/thread_hooks.h"
+
+// On another libc nobody would call us, and no test would tell.
+static_assert(hakmem::platform::kGlibc,
+              "this is not glibc: a platform for musl must have the constraint "
+              "value @hakmem//toolchains/platforms:musl");
 
 namespace hakmem::platform {
 

@@ -7,7 +7,12 @@
 #include <atomic>
 
 #include "platform/cpu.h"
+#include "platform/libc_kind.h"
 #include "platform/thread_hooks.h"
+
+static_assert(!hakmem::platform::kGlibc,
+              "this is glibc: a platform for it must not have the constraint "
+              "value @hakmem//toolchains/platforms:musl");
 
 namespace hakmem::platform {
 namespace {

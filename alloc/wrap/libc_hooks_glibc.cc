@@ -8,7 +8,13 @@
 
 #include "alloc/base/variant.h"
 #include "alloc/wrap/lifetime.h"
+#include "platform/libc_kind.h"
 #include "platform/thread_hooks.h"
+
+// On another libc nobody would call these.
+static_assert(hakmem::platform::kGlibc,
+              "this is not glibc: a platform for musl must have the constraint "
+              "value @hakmem//toolchains/platforms:musl");
 
 extern "C" {
 void __real___malloc_fork_lock_parent();

@@ -7,6 +7,11 @@
 
 #include "alloc/base/variant.h"
 #include "alloc/wrap/lifetime.h"
+#include "platform/libc_kind.h"
+
+static_assert(!hakmem::platform::kGlibc,
+              "this is glibc: a platform for it must not have the constraint "
+              "value @hakmem//toolchains/platforms:musl");
 
 extern "C" {
 // who < 0: before; 0: in the parent; > 0: in the child.
