@@ -101,6 +101,10 @@ refuses 'not an option' --frobnicate "${GOOD}"
 refuses 'more than one file' "${GOOD}" "${GOOD}"
 refuses 'not a variant' --variant=fast "${GOOD}"
 refuses 'value is missing' "${GOOD}" --map
+for option in --map --libc --variant; do
+  refuses "${option} has an empty value" "${option}=" "${GOOD}"
+  refuses "${option} has an empty value" "${GOOD}" "${option}" ""
+done
 expect 0 'usage: hakmem-check' --help
 expect 1 'not hardened' --variant hardened "${GOOD}"
 "${CHECK}" "${GOOD}" > /dev/full 2> said && code=0 || code=$?

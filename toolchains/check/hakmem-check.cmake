@@ -9,6 +9,14 @@ find_program(HAKMEM_CHECK hakmem-check
 
 function(hakmem_closed_test name target)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "VARIANT" "")
+  # What is misspelt or empty must not ask for less than it meant to.
+  if(DEFINED arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR
+      "hakmem_closed_test(${name}): not understood: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(";${ARGN};" MATCHES ";VARIANT;" AND NOT arg_VARIANT)
+    message(FATAL_ERROR "hakmem_closed_test(${name}): VARIANT has no value.")
+  endif()
   if(NOT HAKMEM_CHECK)
     message(FATAL_ERROR "hakmem-check is not where it was installed: bin/.")
   endif()

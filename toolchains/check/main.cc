@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "toolchains/check/archive.h"
 #include "toolchains/check/byte_source.h"
@@ -31,7 +32,8 @@ who is to blame. Give it the file that the linker wrote, not a stripped copy.
                   is asked for
   --json          one JSON object instead of text
 
-Linking with -Wl,-q keeps the relocations; they are then read too.
+Linking with -Wl,-q keeps the relocations; they are then read too. Without them
+a pointer to libc's heap stays unseen in a checked program.
 
 Exit code: 0 closed, 1 open, 2 cannot tell.
 )";
@@ -58,12 +60,27 @@ bool TakeValue(const char* name, int argc, char** argv, int* i,
   return true;
 }
 
+// One of the options that take a value. A script whose variable is empty must
+// not ask for less than it meant to: `*error` says so.
+bool TakeOption(int argc, char** argv, int* i, Options* options,
+                std::string* error) {
+  const std::pair<const char*, std::string*> all[] = {
+      {"--map", &options->map},
+      {"--libc", &options->libc},
+      {"--variant", &options->variant}};
+  for (const auto& [name, value] : all) {
+    if (!TakeValue(name, argc, argv, i, value)) continue;
+    if (value->empty()) *error = std::string(name) + " has an empty value.";
+    return true;
+  }
+  return false;
+}
+
 bool ReadOptions(int argc, char** argv, Options* options, std::string* error) {
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (TakeValue("--map", argc, argv, &i, &options->map) ||
-        TakeValue("--libc", argc, argv, &i, &options->libc) ||
-        TakeValue("--variant", argc, argv, &i, &options->variant)) {
+    if (TakeOption(argc, argv, &i, options, error)) {
+      if (!error->empty()) return false;
       continue;
     }
     if (argument == "--json") {

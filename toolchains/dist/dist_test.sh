@@ -121,6 +121,20 @@ link_by_cmake() {
   done
 }
 
+# refused_by_cmake TEXT ARGUMENT...: a closed test that asks for nonsense.
+refused_by_cmake() {
+  local text="$1"
+  shift
+  {
+    echo "include(${H}/lib/cmake/hakmem/hakmem-check.cmake)"
+    echo "hakmem_closed_test(t app $*)"
+  } > "${work}/nonsense.cmake"
+  cmake -P "${work}/nonsense.cmake" > "${work}/cmake.log" 2>&1 &&
+    fail "CMake accepts hakmem_closed_test(t app $*)"
+  grep -q "hakmem_closed_test(t): *${text}" "${work}/cmake.log" ||
+    fail "CMake says of '$*': $(cat "${work}/cmake.log")"
+}
+
 # What hakmem.o wants from libc, and what it offers, is a promise.
 check_object() {
   local extra
@@ -200,5 +214,9 @@ done
 check_archive
 check_crash
 link_by_cmake
+refused_by_cmake 'not understood: hardened' hardened
+refused_by_cmake 'not understood: VARIENT' VARIENT hardened
+refused_by_cmake 'VARIANT has no value' VARIANT
+refused_by_cmake 'VARIANT has no value' VARIANT '""'
 rm -rf "${work}"
 echo "${name}, ${variant}: all programs linked and ran"
