@@ -1,7 +1,6 @@
 // Calls one function, named on the command line: -DNAME=malloc_trim. It is
 // linked and checked, never run.
-#include <unistd.h>
-
+extern int getpid(void);
 extern void NAME(void);
 
 int main(void) {

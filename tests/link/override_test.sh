@@ -59,6 +59,25 @@ refused() {
   fi
 }
 
+# A vendor's pool behind --wrap, beside an object that defines malloc itself:
+# it links, and every call goes to the pool.
+wrapped_pool() {
+  local linker option
+  compile "${HERE}/vendor_user.c" -o "${W}/user.o"
+  vendor_pool "${W}/pool.o"
+  for linker in bfd gold lld mold; do
+    have "ld.${linker}" || have "${triplet}-ld.${linker}" || continue
+    for option in -O1 -Wl,--gc-sections; do
+      what="a vendor's pool behind --wrap, ${linker}, ${option}"
+      linked "${cc[@]}" -static "-fuse-ld=${linker}" "${option}" \
+        "${W}/user.o" "${W}/pool.o" "${OVERRIDE}" "${POOL_WRAP[@]}" \
+        -o "${W}/open" &&
+        check 1 '__wrap_malloc .*not only, hakmem.*called by|hakmem is not in' \
+          "${W}/open"
+    done
+  done
+}
+
 # Silent where it is an archive after the objects: libc's heap is linked.
 # Nothing but the check tells.
 archive_is_silent() {
@@ -70,5 +89,6 @@ archive_is_silent() {
 
 everywhere
 leaks_do_not_link
+wrapped_pool
 archive_is_silent
 finish

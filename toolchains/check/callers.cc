@@ -17,7 +17,8 @@ constexpr size_t kX86BranchSize = 5;
 
 // call, jmp or the tail of a conditional jump, each with a 32-bit distance. Any
 // byte may look like one; that such a distance hits one of a few addresses by
-// chance is a matter of one in a hundred programs, and costs a wrong name.
+// chance is a matter of one in a hundred programs, and costs a wrong name, or a
+// checked program that is called open (-q tells).
 bool X86Target(const Code& code, size_t at, uint64_t* target) {
   const auto opcode = static_cast<uint8_t>(code.bytes[at]);
   const bool conditional = (opcode & 0xf0) == 0x80 && at != 0 &&

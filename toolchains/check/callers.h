@@ -1,5 +1,6 @@
-// Holds: who calls a function, to name the culprit of a leak. The verdict never
-// depends on it: a call through a pointer stays unseen without -q.
+// Holds: who calls a function, to name the culprit of a leak. A call through a
+// pointer stays unseen without -q. The verdict depends on it only where libc's
+// heap is linked on purpose (checked), where a name alone is no leak.
 // Read next: callers.cc
 
 #ifndef HAKMEM_TOOLCHAINS_CHECK_CALLERS_H_

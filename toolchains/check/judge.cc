@@ -9,6 +9,7 @@
 #include "toolchains/check/callers.h"
 #include "toolchains/check/facts.h"
 #include "toolchains/check/names.h"
+#include "toolchains/check/strangers.h"
 #include "toolchains/check/warnings.h"
 
 namespace hakmem::check {
@@ -20,14 +21,7 @@ std::vector<std::string> Strings(const List& list) {
 }
 
 // More than any real program has; a hostile one must not cause endless work.
-constexpr size_t kMaxPlain = 256;
 constexpr size_t kMaxPulled = 64;
-
-// A function that is not hakmem's; several names may be one address.
-struct Plain {
-  std::vector<std::string> names;
-  uint64_t end = 0;
-};
 
 // Judges one program. A name that hakmem takes over is libc's or a stranger's
 // unless it is the address of hakmem's own wrapper.
@@ -42,10 +36,11 @@ class Judgement {
   bool Prepare();
   void ReportAbsence();
   void CheckVariant();
-  void FindPlainNames();
   void FindHeap();
   void FindMapMembers();
+  void FindCallers();
   void ReportPlainNames();
+  void ReportWrappers();
   void ReportHeap();
   void ReportNullWrappers();
   void ReportProofs();
@@ -69,7 +64,7 @@ class Judgement {
   const Evidence evidence_;
   const SymbolIndex symbols_;
   Report report_;
-  std::map<uint64_t, Plain> plain_;  // by address
+  Strangers found_;
   std::vector<std::string> heap_;
   std::vector<const ArchiveMember*> pulled_;
   Callers callers_;
@@ -77,24 +72,23 @@ class Judgement {
 
 Report Judgement::Run() {
   if (!Prepare()) return report_;
-  FindPlainNames();
+  found_ = FindStrangers(symbols_, TakenOver(), report_.mode);
   FindHeap();
   FindMapMembers();
-  std::set<uint64_t> targets;
-  for (const auto& [address, plain] : plain_) targets.insert(address);
-  callers_ = Callers::Find(file_, targets, HeapCode());
+  FindCallers();
   if (report_.variant.empty()) {
     ReportAbsence();
   } else {
     CheckVariant();
     ReportPlainNames();
+    ReportWrappers();
     ReportHeap();
   }
   ReportNullWrappers();
   report_.verdict =
       report_.findings.empty() ? Verdict::kClosed : Verdict::kOpen;
   ReportProofs();
-  Warn(file_, symbols_, evidence_, &report_);
+  Warn(file_, symbols_, evidence_, {found_.locals, callers_}, &report_);
   return report_;
 }
 
@@ -143,27 +137,6 @@ std::vector<std::string> Judgement::TakenOver() const {
   return Musl() ? Strings(kWrappedMusl) : Strings(kWrappedGlibc);
 }
 
-// In override mode, and for linkers that look for malloc before they rename it,
-// hakmem defines the plain names too: at the addresses of its wrappers.
-void Judgement::FindPlainNames() {
-  for (const std::string& name : TakenOver()) {
-    const std::string wrapper = "__wrap_" + name;
-    std::set<uint64_t> hakmems;
-    for (const Symbol* own : symbols_.All(wrapper)) {
-      if (own->name == wrapper) hakmems.insert(own->value);
-    }
-    for (const Symbol* symbol : symbols_.All(name)) {
-      // Somebody's variable called free is no heap.
-      if (symbol->type == STT_OBJECT || symbol->type == STT_TLS) continue;
-      if (hakmems.count(symbol->value) != 0) continue;
-      if (plain_.size() >= kMaxPlain) return;
-      Plain& plain = plain_[symbol->value];
-      if (!Contains(plain.names, name)) plain.names.push_back(name);
-      plain.end = symbol->value + symbol->size;
-    }
-  }
-}
-
 void Judgement::FindHeap() {
   const std::vector<std::string> internals =
       Musl() ? Strings(kMuslHeap) : Strings(kGlibcHeap);
@@ -200,6 +173,27 @@ void Judgement::FindMapMembers() {
   }
 }
 
+void Judgement::FindCallers() {
+  const AddressRange heap = HeapCode();
+  // What lies in libc's heap is libc's, also where a linker made it local.
+  for (auto it = found_.locals.begin(); it != found_.locals.end();) {
+    const bool libcs = it->first >= heap.begin && it->first < heap.end;
+    if (libcs) found_.plain.insert(*it);
+    it = libcs ? found_.locals.erase(it) : std::next(it);
+  }
+  std::set<uint64_t> targets;
+  for (const ByAddress* some :
+       {&found_.plain, &found_.locals, &found_.wrappers}) {
+    for (const auto& [address, stranger] : *some) targets.insert(address);
+  }
+  for (const std::string_view name : kOpensLibraries) {
+    for (const Symbol* symbol : symbols_.All(name)) {
+      targets.insert(symbol->value);
+    }
+  }
+  callers_ = Callers::Find(file_, targets, heap);
+}
+
 // glibc's heap is one object with one .text, whose functions call each other.
 AddressRange Judgement::HeapCode() const {
   constexpr uint64_t kLargest = 1u << 16;
@@ -212,7 +206,7 @@ AddressRange Judgement::HeapCode() const {
       range.end = std::max(range.end, symbol->value + symbol->size);
     }
   }
-  for (const auto& [address, plain] : plain_) {
+  for (const auto& [address, plain] : found_.plain) {
     range.end = std::max(range.end, plain.end);
   }
   if (range.end <= range.begin || range.end - range.begin > kLargest) return {};
@@ -221,7 +215,7 @@ AddressRange Judgement::HeapCode() const {
 
 // Only relocations tell which one of several names was meant.
 std::vector<std::string> Judgement::NamesMeant(uint64_t address) const {
-  const std::vector<std::string>& all = plain_.at(address).names;
+  const std::vector<std::string>& all = found_.plain.at(address).names;
   const std::set<std::string> meant = callers_.NamesOf(address);
   std::vector<std::string> out;
   for (const ArchiveMember* member : pulled_) {
@@ -258,7 +252,7 @@ bool Judgement::IsLibcs(const std::string& name,
   if (!object.empty()) return !LibcMember(object).empty();
   if (!heap_.empty()) return true;
   const bool strangers = std::any_of(
-      plain_.begin(), plain_.end(),
+      found_.plain.begin(), found_.plain.end(),
       [](const auto& entry) { return Contains(entry.second.names, "malloc"); });
   return Musl() && Contains(kMuslThin, name) && !strangers;
 }
@@ -268,7 +262,7 @@ std::string Judgement::DefinedBy(uint64_t address) const {
 }
 
 void Judgement::ReportPlainNames() {
-  for (const auto& [address, plain] : plain_) {
+  for (const auto& [address, plain] : found_.plain) {
     const std::vector<std::string> names = NamesMeant(address);
     const std::vector<std::string> who = CallersOf(address);
     const std::string object = DefinedBy(address);
@@ -296,6 +290,21 @@ void Judgement::ReportPlainNames() {
                     "own: take it out there.";
     Add(libcs ? "unwrapped" : "foreign", name,
         pulled_by.empty() ? object : pulled_by, text);
+  }
+}
+
+void Judgement::ReportWrappers() {
+  for (const auto& [address, stranger] : found_.wrappers) {
+    const std::string& name = stranger.names.front();
+    const std::vector<std::string> who = CallersOf(address);
+    const std::string object = DefinedBy(address);
+    std::string text = name + " is not, or not only, hakmem's";
+    if (!object.empty()) text += ", from " + object;
+    if (!who.empty()) text += "; called by " + Join(who);
+    Add("foreign", name, object,
+        text +
+            "; an object of the program takes the same name over for an "
+            "allocator of its own: take it out there.");
   }
 }
 
@@ -344,10 +353,11 @@ void Judgement::ReportNullWrappers() {
 
 void Judgement::ReportProofs() {
   if (report_.variant.empty()) return;
-  report_.proofs.push_back(std::to_string(file_->symbols().size()) +
-                           " symbols, " + std::to_string(heap_.size()) +
-                           " of libc's heap, " + std::to_string(plain_.size()) +
-                           " not hakmem's");
+  report_.proofs.push_back(
+      std::to_string(file_->symbols().size()) + " symbols, " +
+      std::to_string(heap_.size()) + " of libc's heap, " +
+      std::to_string(found_.plain.size() + found_.wrappers.size()) +
+      " not hakmem's");
   if (callers_.relocations() != 0) {
     report_.proofs.push_back(std::to_string(callers_.relocations()) +
                              " relocations (-q), all read");

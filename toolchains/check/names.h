@@ -47,10 +47,39 @@ inline constexpr std::string_view kMuslTraces[] = {
     "__init_libc", "libc_start_main_stage2", "__libc_start_init",
     "__libc_exit_fini"};
 
-// They open shared libraries, and with them a second C library (NSS, iconv).
+// No allocator is without one of these.
+inline constexpr std::string_view kHeapCore[] = {
+    "malloc",        "calloc",         "realloc", "free",
+    "aligned_alloc", "posix_memalign", "memalign"};
+
+// They open shared libraries, and with them a second C library: NSS, iconv. All
+// that glibc's own libc.a warns about at the link, and those that it forgot.
+// The two of kOpensLibraries are in every program, so they must be called.
+inline constexpr std::string_view kOpensLibraries[] = {"dlopen", "dlmopen"};
 inline constexpr std::string_view kLoadsLibraries[] = {
-    "getaddrinfo", "getpwnam",    "getpwuid",      "getgrnam",
-    "getgrgid",    "getnameinfo", "gethostbyname", "getservbyname",
+    "getaddrinfo",      "getnameinfo",      "iconv_open",
+    "ether_hostton",    "ether_ntohost",    "getaliasbyname",
+    "getaliasbyname_r", "getaliasent",      "getaliasent_r",
+    "getgrent",         "getgrent_r",       "getgrgid",
+    "getgrgid_r",       "getgrnam",         "getgrnam_r",
+    "getgrouplist",     "gethostbyaddr",    "gethostbyaddr_r",
+    "gethostbyname",    "gethostbyname2",   "gethostbyname2_r",
+    "gethostbyname_r",  "gethostent",       "gethostent_r",
+    "getnetbyaddr",     "getnetbyaddr_r",   "getnetbyname",
+    "getnetbyname_r",   "getnetent",        "getnetent_r",
+    "getnetgrent",      "getnetgrent_r",    "getprotobyname",
+    "getprotobyname_r", "getprotobynumber", "getprotobynumber_r",
+    "getprotoent",      "getprotoent_r",    "getpwent",
+    "getpwent_r",       "getpwnam",         "getpwnam_r",
+    "getpwuid",         "getpwuid_r",       "getrpcbyname",
+    "getrpcbyname_r",   "getrpcbynumber",   "getrpcbynumber_r",
+    "getrpcent",        "getrpcent_r",      "getservbyname",
+    "getservbyname_r",  "getservbyport",    "getservbyport_r",
+    "getservent",       "getservent_r",     "getsgent",
+    "getsgent_r",       "getsgnam",         "getsgnam_r",
+    "getspent",         "getspent_r",       "getspnam",
+    "getspnam_r",       "initgroups",       "innetgr",
+    "setnetgrent",
 };
 
 template <typename List>

@@ -53,14 +53,40 @@ void WarnAboutLinker(const ElfFile& file, const SymbolIndex& symbols,
       "any malloc; link with another linker.");
 }
 
-}  // namespace
+// Libc's functions have no business here: the names are the program's own.
+void WarnAboutLocals(const Seen& seen, Report* report) {
+  if (report->variant.empty()) return;
+  for (const auto& [address, stranger] : seen.locals) {
+    const std::vector<std::string> who = seen.callers.Of(address);
+    report->warnings.push_back(
+        "A local function is called " + Join(stranger.names) +
+        (who.empty() ? "" : " (called by " + Join(who) + ")") +
+        "; --wrap does not touch it, which is right if it is a static "
+        "function of the program's own.");
+  }
+}
 
-void Warn(ElfFile* file, const SymbolIndex& symbols, const Evidence& evidence,
-          Report* report) {
-  WarnAboutLibc(file, evidence.libc, report);
-  WarnAboutLinker(*file, symbols, report);
+// In the other variants no heap of libc's is there to point at.
+void WarnAboutPointers(const Callers& callers, Report* report) {
+  if (report->variant != "checked" || report->mode != "wrap") return;
+  if (report->verdict != Verdict::kClosed || callers.relocations() != 0) return;
+  report->warnings.emplace_back(
+      "Libc's heap is in the file, by design, and only the machine code was "
+      "asked who calls it: a pointer to it was not seen. Link with -Wl,-q to "
+      "see pointers, too.");
+}
+
+// That second C library has a heap of its own.
+void WarnAboutLibraries(const SymbolIndex& symbols, const Callers& callers,
+                        Report* report) {
   if (report->libc == "musl" || !symbols.Has("_dl_open")) return;
   std::vector<std::string> loaders;
+  for (const std::string_view name : kOpensLibraries) {
+    for (const Symbol* symbol : symbols.All(name)) {
+      if (callers.Of(symbol->value).empty()) continue;
+      if (!Contains(loaders, name)) loaders.emplace_back(name);
+    }
+  }
   for (const std::string_view name : kLoadsLibraries) {
     if (symbols.Has(name)) loaders.emplace_back(name);
   }
@@ -69,6 +95,17 @@ void Warn(ElfFile* file, const SymbolIndex& symbols, const Evidence& evidence,
       "With " + Join(loaders) +
       " glibc may load shared libraries at run time, and with them a second "
       "libc.so with a heap of its own; pointers must not cross.");
+}
+
+}  // namespace
+
+void Warn(ElfFile* file, const SymbolIndex& symbols, const Evidence& evidence,
+          const Seen& seen, Report* report) {
+  WarnAboutLibc(file, evidence.libc, report);
+  WarnAboutLinker(*file, symbols, report);
+  WarnAboutLocals(seen, report);
+  WarnAboutPointers(seen.callers, report);
+  WarnAboutLibraries(symbols, seen.callers, report);
 }
 
 }  // namespace hakmem::check
