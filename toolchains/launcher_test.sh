@@ -41,6 +41,10 @@ launch 0 "${tree} info" / "${tree}/bin/launcher" info
 launch 0 "${tree} info" / env -u HOME -u USER "${tree}/bin/launcher" info
 HAKMEM_BAZEL=/nonexistent launch 2 "there is no Bazel" "${tree}" \
   toolchains/bazel info
+# A test that starts Bazel finds it from where it runs.
+stub named 'echo "told ${HAKMEM_BAZEL}"'
+HAKMEM_BAZEL=../bin/named launch 0 "told ${tree}/bin/named" "${tree}/sub" \
+  ../toolchains/bazel info
 cp toolchains/bazel "${tree}/bin/copy"
 launch 2 "not in the toolchains folder" "${tree}" bin/copy info
 unset HAKMEM_NO_SETUP
@@ -67,6 +71,35 @@ for _ in 1 2 3 4 5; do
   [[ "${took}" -ge "${best}" ]] || best="${took}"
 done
 [[ "${best}" -lt 300 ]] || fail "nothing to do took ${best} ms"
+
+# Optional packages are missing: who cannot install them is told so once, and
+# they are tried once as soon as somebody can.
+stub dpkg-query '[[ " $* " == *" bazel-bootstrap "* ]] || exit 1
+for p in "${@:4}"; do
+  case "$p" in
+    *:arm64) echo "${p%:arm64} arm64 installed" ;;
+    *) echo "$p amd64 installed" ;;
+  esac
+done'
+export XDG_CACHE_HOME="${TEST_TMPDIR}/cache"
+as_user=()
+# In a user namespace of its own root is nobody, and owns its files.
+[[ "${EUID}" -ne 0 ]] || as_user=(unshare -U)
+if ${as_user[@]+"${as_user[@]}"} true; then
+  for text in "what needs it is left out: libjemalloc-dev" "" \
+    "installing the optional package libjemalloc-dev" ""; do
+    [[ "${text}" != installing* ]] ||
+      stub sudo '[[ "$1" == -n ]] || exec "$@"'
+    launch 0 "${text}" "${tree}" ${as_user[@]+"${as_user[@]}"} \
+      toolchains/bazel info
+    [[ -n "${text}" ]] || launch 0 only "${tree}" \
+      ${as_user[@]+"${as_user[@]}"} bash -c \
+      '[[ "$(toolchains/bazel info 2>&1)" == "${PWD} info" ]] && echo only'
+  done
+else
+  echo "skipped: optional packages; no user namespace, and this is root"
+fi
+stub sudo 'exit 1'
 
 # Something is missing: as root apt is asked, and its failure reported; other
 # users are told what to run.
