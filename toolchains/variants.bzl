@@ -12,12 +12,18 @@ load(":wrap_list.bzl", "wrapped_names")
 
 VARIANTS = ["release", "hardened", "checked"]
 
-_FEATURES = ["-supports_pic"]
+# The objects of _CORE_COPTS serve both ways of linking, so they are built once;
+# under --force_pic Bazel wants to hear that they can be.
+_FEATURES = {
+    "//toolchains/config:force_pic": [],
+    "//conditions:default": ["-supports_pic"],
+}
 
 # What the code below malloc needs to be correct, with any GCC or Clang and
 # whatever -c says; so these are copts and not a feature of our toolchains.
 # There is one set of objects: position independent enough for -static-pie
-# (-fPIE), never for a .so (local-exec TLS). They run before the stack
+# (-fPIE, which comes behind a toolchain's -fPIC), never for a .so (local-exec
+# TLS). They run before the stack
 # protector's canary exists, and must not become calls of themselves.
 _CORE_COPTS = [
     "-fPIE",
@@ -140,7 +146,7 @@ def hakmem_cc_library(
             hdrs = hdrs,
             copts = _core_copts(srcs, variant, exceptions) + copts,
             defines = [_define(variant)] + defines,
-            features = _FEATURES + features,
+            features = select(_FEATURES) + features,
             linkstatic = True,
             local_defines = ['HAKMEM_VERSION=\\"%s\\"' % HAKMEM_VERSION],
             tags = tags,
