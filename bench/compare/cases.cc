@@ -112,6 +112,18 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
+std::string RoundsInWords(const std::vector<Case>& cases, int rounds) {
+  std::vector<std::string> fewer;
+  for (const Case& one : cases) {
+    if (one.most_rounds >= rounds) continue;
+    const std::string words = absl::StrCat(one.workload, " ", one.most_rounds);
+    if (fewer.empty() || fewer.back() != words) fewer.push_back(words);
+  }
+  return absl::StrCat(
+      rounds, rounds == 1 ? " round" : " rounds",
+      fewer.empty() ? "" : absl::StrCat(" (", absl::StrJoin(fewer, ", "), ")"));
+}
+
 std::vector<std::string> Command(const Case& one, const std::string& program,
                                  bool smoke) {
   std::vector<std::string> command = {program};

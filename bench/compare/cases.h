@@ -38,6 +38,9 @@ struct Case {
 std::vector<Allocator> AllAllocators();
 std::vector<Case> AllCases();
 
+// "5 rounds (daemon 3, burst_idle 2)": how often each of `cases` is run.
+std::string RoundsInWords(const std::vector<Case>& cases, int rounds);
+
 // The file name of a program, below the folder of the programs.
 std::string ProgramName(const Case& one, const Allocator& allocator);
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/compare/cases.h"
 #include "bench/compare/options.h"
 #include "bench/compare/results.h"
 #include "bench/compare/runner.h"
@@ -100,6 +101,13 @@ TEST(OptionsTest, ChoosesCasesByProgramOrName) {
   EXPECT_EQ(options.cases[0].Name(), "larson/2t");
   ASSERT_EQ(options.allocators.size(), 2u);
   EXPECT_EQ(options.allocators[1].name, "musl");
+}
+
+TEST(CasesTest, SaysWhatIsRunLessOften) {
+  EXPECT_EQ(RoundsInWords(AllCases(), 5), "5 rounds (daemon 3, burst_idle 2)");
+  EXPECT_EQ(RoundsInWords(AllCases(), 3), "3 rounds (burst_idle 2)");
+  EXPECT_EQ(RoundsInWords(AllCases(), 2), "2 rounds");
+  EXPECT_EQ(RoundsInWords(AllCases(), 1), "1 round");
 }
 
 TEST(OptionsTest, ExtraAllocatorsAreKeptApart) {

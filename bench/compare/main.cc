@@ -194,10 +194,11 @@ std::string Comparison::Machine() const {
   char date[64];
   strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime(&started_));
   return absl::StrFormat(
-      "%s, %s, %d cores (%s), Linux %s; gcc %s; %d rounds, interleaved "
+      "%s, %s, %d cores (%s), Linux %s; gcc %s; %s, interleaved "
       "A B C A B C, every program linked statically; medians.%s\n",
       date, name.machine, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)),
-      model, name.release, __VERSION__, options_.rounds,
+      model, name.release, __VERSION__,
+      RoundsInWords(results_.cases(), options_.rounds),
       options_.smoke ? " **Smoke run: the numbers mean nothing.**" : "");
 }
 
