@@ -24,9 +24,7 @@ HAK_CONSTINIT std::atomic<bool> g_took_larger{false};
 // there: armoured ones, so that there is something to shuffle.
 constexpr unsigned kNeeded = kVariant.armour ? 8 : 1;
 
-// What is not zero in a free block that is in a chain.
-constexpr size_t kLinkBytes = sizeof(void*);
-
+constexpr size_t kLinkBytes = sizeof(void*);  // of a free block in a chain
 // Marks the pages of a block as written: those of its header byte up to those
 // of its last. Returns where the last one ends; 0: it is clean and `may_touch`
 // is not given.
@@ -71,15 +69,13 @@ bool HeaderIntact(const void* block, int8_t free_token) {
   return header == free_token || header == 0;
 }
 
-// Is a block that was freed as zero as it was left then, from byte `from` on?
-// What a purge took is zero as well.
+// Is a free block zero from byte `from` on? What a purge took is, too.
 bool ContentIntact(const void* block, unsigned size_class, size_t from) {
   if constexpr (!kVariant.armour) return true;
   return IsZeroSlot(block, kStride[size_class], from);
 }
 
-// A block that is free by its bit alone has no link: one that stayed could be
-// overwritten, and nobody would look at it again.
+// Who is free by a bit has no link: nobody would see that it was overwritten.
 HAK_INLINE void ClearLink(void* block) {
   if constexpr (kVariant.armour) memset(block, 0, kLinkBytes);
 }
