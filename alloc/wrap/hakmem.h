@@ -80,9 +80,9 @@ enum hak_format { HAK_TEXT = 0, HAK_JSON = 1 };
 
 // Writes the same but for `refilled` and `flushed`, and a line for each heap,
 // with write(2). The checked variant adds foreign_frees, what its locks counted
-// about themselves (acquired, contended, spins, waits, waited and longest wait),
-// summed by name, and which stage of the acquire served the slabs. Returns 0, or
-// -1 with errno EINVAL for an unknown format.
+// about themselves (acquired, contended, spins, waits, waited and longest
+// wait), summed by name, and which stage of the acquire served the slabs.
+// Returns 0, or -1 with errno EINVAL for an unknown format.
 // Cost: that of hak_stats, one lock per heap once more, and a write(2) for each
 // 512 bytes. Thread-safe. Not async-signal-safe.
 int hak_stats_write(int fd, int format);
