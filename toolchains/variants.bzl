@@ -23,8 +23,8 @@ _FEATURES = {
 # whatever -c says; so these are copts and not a feature of our toolchains.
 # There is one set of objects: position independent enough for -static-pie
 # (-fPIE, which comes behind a toolchain's -fPIC), never for a .so (local-exec
-# TLS). They run before the stack
-# protector's canary exists, and must not become calls of themselves.
+# TLS). They run before the stack protector's canary exists, and must not become
+# calls of themselves.
 _CORE_COPTS = [
     "-fPIE",
     "-ftls-model=local-exec",

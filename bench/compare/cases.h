@@ -28,7 +28,7 @@ struct Case {
   std::string label;     // tells the cases of one program apart; may be empty
   std::vector<std::string> arguments;
   Floor floor;
-  int most_rounds;  // a case that mostly sleeps is not repeated as often
+  int most_rounds;  // a case that takes long is not repeated as often
 
   // "random_mixed/1k", which is what --only takes.
   std::string Name() const;

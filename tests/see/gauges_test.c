@@ -248,6 +248,7 @@ static void UseStages(void) {
 static void Locks(void) {
   if (!OnChecked()) {
     ReadBack(HAK_TEXT);
+    CHECK_NOTE(strstr(text, "foreign_frees") == NULL, text);
     CHECK_NOTE(strstr(text, "\nlock ") == NULL, text);
     CHECK_NOTE(strstr(text, "\nstages") == NULL, text);
     ReadBack(HAK_JSON);
