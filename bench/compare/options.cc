@@ -16,7 +16,7 @@ const char kUsage[] =
     "compare --out=DIR [options]\n"
     "  --out=DIR            where results.csv, summary.md and report.html go\n"
     "  --rounds=N           runs of each program, interleaved (default 5);\n"
-    "                       no more than 2 of burst_idle, 3 of the daemon\n"
+    "                       fewer of what takes long, see summary.md\n"
     "  --quick              the same as --rounds=2\n"
     "  --only=A,B           these workloads (larson) or cases (larson/2t)\n"
     "  --allocators=A,B     these allocators\n"

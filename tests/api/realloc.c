@@ -132,8 +132,8 @@ static void SameSizeStays(void) {
 
 // Buffers that grow in turns are in each other's way. One that moves gets an
 // eighth more than it asks for, so that from one size to 8 times it there are
-// at most 1 + log(8) / log(9/8) moves; all in all, since a neighbour may take
-// the eighth before it is used. (Hardened guards each block's end instead.)
+// at most 1 + log(8) / log(9/8) moves. Only on average: what one gives back of
+// its eighth a neighbour may take. (Hardened guards each block's end instead.)
 static void GrowInTurns(void) {
   enum { kBuffers = 40, kFrom = 12 << 10, kTo = 8 * kFrom, kMoves = 18 };
   if (!OnHakmem() || OnHardened()) return;

@@ -16,7 +16,7 @@ static uint64_t ForeignFrees(void) {
 
 /* The report says the same, in both forms. */
 static int IsReported(int format, const char* name) {
-  static char report[32768]; /* a pipe takes as much without a reader */
+  static char report[32768];
   char expected[64];
   int fds[2];
   if (pipe(fds) != 0 || hak_stats_write(fds[1], format) != 0) return 0;

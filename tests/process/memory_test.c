@@ -232,10 +232,6 @@ static void TestPageInFront(void) {
   CHECK(!IsResident(front));
 }
 
-// A dead thread's memory, freed by others block by block, returns as well. In
-// hardened, where zeroing makes all of this slower, the threads may count as a
-// program that goes up and down: then a free after some time gives it back, but
-// for what regret allows.
 static void* AllocateAndDie(void* table) {
   unsigned char** blocks = (unsigned char**)table;
   for (size_t i = 0; i < 40000; ++i) {
@@ -246,6 +242,9 @@ static void* AllocateAndDie(void* table) {
   return NULL;
 }
 
+// A dead thread's memory, freed by others block by block, returns as well. In
+// hardened up to 8 MB of it stay in one run of eight, as what a program keeps
+// that goes up and down; a free after some time leaves what regret allows.
 static void TestDeadHeap(void) {
   unsigned char** const blocks =
       (unsigned char**)MapTouched(40000 * sizeof(void*));
